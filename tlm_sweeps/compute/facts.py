@@ -1,0 +1,20 @@
+"""What arithmetic must know about a corpus: how many tokens, of how many kinds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CorpusFacts:
+    """Counts of a tokenised corpus. Made by the corpora room, kept in every record."""
+
+    name: str
+    level: str
+    vocabulary_size: int
+    n_train: int
+    """Tokens in the train split, after caps."""
+    n_valid: int
+    n_test: int
+    fingerprint: str
+    """sha256 over vocabulary and token ids of the three splits: the same text tokenised alike, wherever it is."""

@@ -1,0 +1,76 @@
+"""Windows, steps and epochs of a run: how they follow from each other.
+
+An epoch is a number of windows; its last batch is smaller when the batch size does not divide it, as in the study.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tlm_sweeps.compute.facts import CorpusFacts
+from tlm_sweeps.spec.experiment import ExperimentSpec
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The course of a run in optimizer steps.
+
+    >>> steps = Steps(batch_size=64, windows_per_epoch=100, total=3)
+    >>> [steps.windows_after(step) for step in range(4)]
+    [0, 64, 100, 164]
+    """
+
+    batch_size: int
+    windows_per_epoch: int
+    total: int
+    """Optimizer steps of the whole run."""
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps of one whole epoch."""
+        return -(-self.windows_per_epoch // self.batch_size)
+
+    def windows_after(self, step: int) -> int:
+        """Windows trained on in the first `step` steps."""
+        epochs, rest = divmod(step, self.per_epoch)
+        return epochs * self.windows_per_epoch + rest * self.batch_size
+
+    def epochs_after(self, step: int) -> float:
+        """Epochs trained in the first `step` steps."""
+        return self.windows_after(step) / self.windows_per_epoch
+
+    def within(self, windows: int) -> int:
+        """Most steps that together train on at most `windows` windows: the inverse of `windows_after`."""
+        epochs, rest = divmod(windows, self.windows_per_epoch)
+        return epochs * self.per_epoch + rest // self.batch_size
+
+
+def windows_per_epoch(experiment: ExperimentSpec, facts: CorpusFacts) -> int:
+    """Windows that count as one epoch; 0 when the train split is too short for one.
+
+    With replacement: as the spec says, by default one pass of positions. Shuffled: the disjoint windows that fit
+    whatever the offset (0 ≤ offset < context) at which the pass begins.
+    """
+    training, context = experiment.training, experiment.model.context
+    if training.windows == "shuffled":
+        return max(0, (facts.n_train - 1) // context - 1)
+    return training.windows_per_epoch or (facts.n_train // context if facts.n_train > context else 0)
+
+
+@dataclass(frozen=True)
+class EvaluationWindows:
+    """Which windows of a split are scored: `count` of them, `stride` apart from position 0."""
+
+    count: int
+    stride: int
+    score: Literal["last", "all"]
+
+
+def evaluation_windows(experiment: ExperimentSpec, n_tokens: int) -> EvaluationWindows:
+    """The windows on which a split of `n_tokens` tokens is scored; `count` is 0 when it is too short for one."""
+    evaluation, context = experiment.evaluation, experiment.model.context
+    score = evaluation.score or experiment.training.predict
+    stride = evaluation.stride or (1 if score == "last" else context)
+    whole = max(0, (n_tokens - context - 1) // stride + 1)
+    return EvaluationWindows(min(whole, evaluation.windows or whole), stride, score)

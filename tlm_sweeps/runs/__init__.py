@@ -1,0 +1,1 @@
+"""What happened: the ledger, records, run folders, provenance, export."""

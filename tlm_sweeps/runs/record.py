@@ -1,0 +1,97 @@
+"""The record of a run: everything that reports, exports and people need to know about it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+State = Literal["waiting", "running", "complete", "pruned", "infeasible", "failed"]
+
+
+class Provenance(BaseModel):
+    """Where a run came from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    commit: str | None = None
+    """Commit of the repository the package runs from, if any."""
+    dirty: bool | None = None
+    """Whether that repository had uncommitted changes."""
+    versions: dict[str, str] = {}
+    """Python and the packages that bear on results."""
+    device: str = "cpu"
+    """Processor or GPU, in words."""
+    threads: int = 1
+    """Threads that computed the run; results are bit-identical only for the same number."""
+    corpus: dict[str, Any] = {}
+    """The corpus's facts: name, level, vocabulary_size, tokens of each split, fingerprint."""
+    argv: tuple[str, ...] = ()
+    """The command that started the sweep."""
+
+
+class Measurement(BaseModel):
+    """One evaluation during a run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: int
+    """Optimizer steps done."""
+    epochs: float
+    train_flops: dict[str, int]
+    """Spent so far, in the three accounts."""
+    train_nll: float
+    """Mean training loss since the previous evaluation, nats per target."""
+    val_nll: float
+    """Nats per target on the validation split."""
+    learning_rate: float
+    wall_seconds: float
+    """Training time so far, evaluations included, summed over resumes."""
+
+
+class Record(BaseModel):
+    """One run of one trial with one seed. NLLs are nats per target; FLOPs are counts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run_id: str
+    sweep: str
+    trial: int
+    seed: int
+    state: State
+    reason: str = ""
+    """Why it is pruned, infeasible or failed."""
+    baseline: str | None = None
+    """Name of the baseline, when the trial was given and not searched."""
+    settings: dict[str, Any]
+    """The searched hyperparameters of the trial, by dotted name; with several budgets also `budget.flops`."""
+    spec: dict[str, Any]
+    """The resolved experiment: nothing left open."""
+    fingerprint: str
+    """Of the resolved experiment."""
+    n_params: int | None = None
+    n_params_non_embedding: int | None = None
+    budget_flops: int | None = None
+    account: str | None = None
+    train_flops: dict[str, int] | None = None
+    """Spent, in the three accounts."""
+    evaluation_flops: int | None = None
+    """Matrix-multiply FLOPs of all evaluations; never charged."""
+    positions: int | None = None
+    targets: int | None = None
+    steps: int | None = None
+    epochs: float | None = None
+    """As run."""
+    epochs_asked: float | None = None
+    """As the setting said, before whole steps and a solved width moved it."""
+    train_nll: float | None = None
+    val_nll: float | None = None
+    """Best validation NLL: the one that chooses."""
+    test_nll: float | None = None
+    """Read once, at the end, for reporting."""
+    best_step: int | None = None
+    wall_seconds: float | None = None
+    started_at: str | None = None
+    """UTC, ISO 8601."""
+    finished_at: str | None = None
+    provenance: Provenance = Provenance()

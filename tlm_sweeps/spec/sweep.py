@@ -1,0 +1,86 @@
+"""A sweep: a question, an experiment with some fields left open, a FLOP budget and an engine that searches."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from tlm_sweeps.spec.experiment import ExperimentSpec
+from tlm_sweeps.spec.fields import Count, Flops, Name, Part, Share
+from tlm_sweeps.spec.space import Dimension
+
+Account = Literal["matmul", "6nd", "2nd"]
+"""The convention by which FLOPs are counted; see docs/decisions."""
+
+
+class BudgetSpec(Part):
+    """How many training FLOPs every run gets, in which account, and what gives so that it spends them."""
+
+    flops: Flops | Annotated[tuple[Flops, ...], Field(min_length=1)]
+    """Training FLOPs of one run. A list draws isoFLOP curves: the whole search once at each."""
+    account: Account = "matmul"
+    """`matmul`: matrix-multiply FLOPs of forward and backward, exact; `6nd`; `2nd`, the study's."""
+    match: Literal["epochs", "width", "none"] = "epochs"
+    """The field that is solved so that the budget is spent; `none` only forbids overspending."""
+    tolerance: Share = 0.01
+    """Largest unspent share of the budget; a setting that cannot come so near is infeasible."""
+    epochs_tolerance: Share = 0.25
+    """`match: width` only: largest difference between epochs as run and as asked, widths being whole."""
+    total: Flops | None = None
+    """Training FLOPs of the whole sweep, in the same account, never overspent."""
+
+
+class OptunaEngine(Part):
+    """The search, by Optuna."""
+
+    kind: Literal["optuna"] = "optuna"
+    """The engine."""
+    sampler: Literal["grid", "random", "tpe", "gp", "cmaes", "nsga2"] = "tpe"
+    """How settings are proposed; `grid` trains every feasible cell of a finite space."""
+    trials: Count | None = None
+    """Settings to train at each budget (baselines not counted). Default: all cells of a grid, else 20."""
+    pruner: Literal["none", "median", "asha", "hyperband"] = "none"
+    """Whether unpromising trials are stopped early, judged at equal shares of spent FLOPs."""
+    objectives: Annotated[tuple[Literal["val_nll", "train_flops", "n_params"], ...], Field(min_length=1, max_length=2)] = (
+        "val_nll",
+    )
+    """What is minimised: val_nll, or with nsga2 also train_flops or n_params."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seed of the search itself (the runs have their own)."""
+
+
+class TrackingSpec(Part):
+    """What runs tell W&B while they train. Results never depend on it."""
+
+    wandb: Literal["off", "offline", "online"] = "off"
+    """Not at all, into local files for `wandb sync`, or to the server."""
+    project: Name = "tlm-sweeps"
+    """W&B project."""
+    entity: Name | None = None
+    """W&B user or team; the account's default when left out."""
+    tags: tuple[str, ...] = ()
+    """Tags put on every run."""
+
+
+class SweepSpec(Part):
+    """A search over a space of experiments under a FLOP budget."""
+
+    name: Name
+    """Names the folder of records: letters, digits, `.`, `_`, `-`."""
+    question: str = ""
+    """What the sweep is to answer, in words; it heads the report."""
+    experiment: ExperimentSpec
+    """The experiment; searched and solved fields may be left out."""
+    search: dict[str, Dimension] = {}
+    """Dotted names of experiment fields and what to try: a list, or a range such as {log_uniform: [1e-4, 3e-3]}."""
+    baselines: dict[Name, dict[str, Any]] = {}
+    """Named settings trained beside the search at the same budget, as dotted names and values."""
+    budget: BudgetSpec | None = None
+    """The FLOP budget. Without one (single runs only), `training.epochs` says how long to train."""
+    engine: OptunaEngine = OptunaEngine()
+    """How the space is searched."""
+    seeds: Count | tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = 1
+    """Runs for each trial: a number (seeds 0, 1, …) or the seeds themselves."""
+    tracking: TrackingSpec = TrackingSpec()
+    """What is told to W&B."""
