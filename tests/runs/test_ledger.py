@@ -1,0 +1,209 @@
+"""The ledger: durable, one writer, stale leases refused, the pool never overspent."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from tlm_sweeps.errors import InputError, RunError
+from tlm_sweeps.runs.ledger import Lease, Ledger, Proposal, reading, writing
+from tlm_sweeps.runs.record import Measurement, Record, State
+
+NOW = "2026-01-01T00:00:00+00:00"
+
+
+def record(run_id: str, trial: int = 0, state: State = "waiting") -> Record:
+    return Record(run_id=run_id, sweep="s", trial=trial, seed=0, state=state, settings={}, spec={}, fingerprint="f")
+
+
+def proposal(number: int) -> Proposal:
+    return Proposal(number, 100, None, {"model.depth": 2}, "trial", "", f"f{number}", {"state": "x"})
+
+
+def measurement(step: int) -> Measurement:
+    return Measurement(
+        step=step,
+        epochs=0.1,
+        train_flops={"matmul": step},
+        train_nll=2.0,
+        val_nll=2.5,
+        learning_rate=1e-3,
+        wall_seconds=1.0,
+    )
+
+
+def with_run(ledger: Ledger, run_id: str = "r0", number: int = 0) -> None:
+    ledger.propose(proposal(number), (record(run_id, number),))
+
+
+def test_what_was_written_is_read_back(tmp_path: Path):
+    with writing(tmp_path / "s") as ledger:
+        with_run(ledger)
+        lease = ledger.start("r0", 100, None, NOW)
+        assert lease is not None
+        assert ledger.report(lease, 0.5, measurement(5))
+        assert ledger.checkpoint(lease, 5, "five.safetensors", "abc")
+        assert ledger.checkpoint_step("r0") == 5
+        assert ledger.settle(lease, record("r0", state="complete"), 90)
+    with reading(tmp_path / "s") as ledger:
+        assert ledger.proposals() == (proposal(0),)
+        assert [each.state for each in ledger.records()] == ["complete"]
+        assert ledger.measurements("r0") == ((0.5, measurement(5)),)
+        assert (ledger.spent_flops(), ledger.reserved_flops()) == (90, 0)
+
+
+def test_a_result_with_an_old_lease_is_refused(tmp_path: Path):
+    with writing(tmp_path / "s") as ledger:
+        with_run(ledger)
+        old = ledger.start("r0", 100, None, NOW)
+        ledger.release("r0")
+        new = ledger.start("r0", 100, None, NOW)
+        assert old is not None
+        assert new is not None
+        assert not ledger.settle(old, record("r0", state="complete"), 90)
+        assert not ledger.report(old, 0.5, measurement(5))
+        assert not ledger.checkpoint(old, 5, "file", "sha")
+        assert ledger.spent_flops() == 0
+        assert ledger.settle(new, record("r0", state="complete"), 90)
+        assert not ledger.settle(new, record("r0", state="complete"), 90), "settled once"
+
+
+def test_a_run_is_started_once(tmp_path: Path):
+    with writing(tmp_path / "s") as ledger:
+        with_run(ledger)
+        ledger.start("r0", 1, None, NOW)
+        with pytest.raises(RunError, match="not waiting"):
+            ledger.start("r0", 1, None, NOW)
+
+
+def test_a_second_writer_is_told_who_has_the_sweep(tmp_path: Path):
+    holder = "import sys, time; from pathlib import Path; from tlm_sweeps.runs.ledger import writing\n"
+    holder += "with writing(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", holder, str(tmp_path / "s")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match=f"already running as pid {process.pid}"), writing(tmp_path / "s"):
+            pass
+        with reading(tmp_path / "s") as ledger:
+            assert ledger.records() == ()
+        process.kill()
+    with writing(tmp_path / "s") as ledger:
+        assert ledger.records() == (), "a dead holder's lock is free"
+
+
+def test_an_unwritable_folder_is_the_users_to_mend(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write"), writing(tmp_path / "file" / "s"):
+        pass
+
+
+def test_a_missing_sweep_is_named(tmp_path: Path):
+    with pytest.raises(InputError, match="no sweep `s`"), reading(tmp_path / "s"):
+        pass
+
+
+def test_a_reader_cannot_write(tmp_path: Path):
+    with writing(tmp_path / "s") as ledger:
+        with_run(ledger)
+    with pytest.raises(RunError, match="readonly"), reading(tmp_path / "s") as ledger:
+        ledger.release("r0")
+
+
+def test_a_ledger_of_another_format_is_refused(tmp_path: Path):
+    with writing(tmp_path / "s"):
+        pass
+    with sqlite3.connect(tmp_path / "s" / "ledger.sqlite") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(RunError, match="format 99"), reading(tmp_path / "s"):
+        pass
+
+
+class Pool(RuleBasedStateMachine):
+    """Runs start, checkpoint, end, are put down and lost; the process dies and comes back. The pool holds."""
+
+    TOTAL = 1000
+    COST = 130
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.open()
+        self.leases: dict[str, Lease] = {}
+        self.number = 0
+        self.spent_for_real = 0
+
+    def open(self) -> None:
+        self.context = writing(self.folder / "s")
+        self.ledger = self.context.__enter__()
+
+    def teardown(self) -> None:
+        self.context.__exit__(None, None, None)
+        shutil.rmtree(self.folder)
+
+    def waiting(self) -> list[str]:
+        return [each.run_id for each in self.ledger.records() if each.state == "waiting"]
+
+    @rule()
+    def propose(self) -> None:
+        with_run(self.ledger, f"r{self.number}", self.number)
+        self.number += 1
+
+    @precondition(lambda self: self.waiting())
+    @rule(data=st.data())
+    def start(self, data: st.DataObject) -> None:
+        run_id = data.draw(st.sampled_from(self.waiting()))
+        lease = self.ledger.start(run_id, self.COST, self.TOTAL, NOW)
+        if lease is not None:
+            self.leases[run_id] = lease
+
+    @precondition(lambda self: self.leases)
+    @rule(data=st.data(), spent=st.integers(0, COST), state=st.sampled_from(["complete", "failed", "pruned"]))
+    def end(self, data: st.DataObject, spent: int, state: State) -> None:
+        run_id = data.draw(st.sampled_from(sorted(self.leases)))
+        lease = self.leases.pop(run_id)
+        assert self.ledger.settle(lease, record(run_id, state=state), spent)
+        self.spent_for_real += spent
+        assert not self.ledger.settle(lease, record(run_id, state=state), spent)
+
+    @precondition(lambda self: self.leases)
+    @rule(data=st.data(), lost=st.integers(0, 40))
+    def lose(self, data: st.DataObject, lost: int) -> None:
+        """A worker dies after its last checkpoint: the work after it was spent and will be again."""
+        used = self.ledger.spent_flops() + self.ledger.reserved_flops()
+        lost = min(lost, self.TOTAL - used)
+        run_id = data.draw(st.sampled_from(sorted(self.leases)))
+        del self.leases[run_id]
+        self.ledger.release(run_id, lost)
+        self.spent_for_real += lost
+
+    @rule()
+    def die_and_come_back(self) -> None:
+        self.context.__exit__(None, None, None)
+        self.open()
+        for each in self.ledger.records():
+            if each.state == "running":
+                self.ledger.release(each.run_id)
+        self.leases.clear()
+
+    @invariant()
+    def never_overspent(self) -> None:
+        assert self.ledger.spent_flops() == self.spent_for_real
+        assert self.ledger.spent_flops() + self.ledger.reserved_flops() <= self.TOTAL
+
+    @invariant()
+    def leases_are_the_running_runs(self) -> None:
+        running = {each.run_id for each in self.ledger.records() if each.state == "running"}
+        assert running == set(self.leases)
+
+
+TestPool = Pool.TestCase
+TestPool.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)

@@ -1,0 +1,238 @@
+"""The plan: every setting of a sweep with its verdict and cost, before anything is spent."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tlm_sweeps.compute.counting import n_params, n_params_non_embedding
+from tlm_sweeps.compute.facts import CorpusFacts
+from tlm_sweeps.compute.footprint import Machine, evaluation_flops, memory_bytes, predicted_seconds
+from tlm_sweeps.compute.matching import Matched, match_budget
+from tlm_sweeps.errors import InputError, Problem
+from tlm_sweeps.spec.composition import compose
+from tlm_sweeps.spec.contradictions import contradictions
+from tlm_sweeps.spec.experiment import CorpusSpec, ExperimentSpec
+from tlm_sweeps.spec.fingerprint import fingerprint
+from tlm_sweeps.spec.space import Choices, Range
+from tlm_sweeps.spec.sweep import SweepSpec
+
+BUDGET = "budget.flops"
+"""The name under which the budget stands among a trial's settings when a sweep has several."""
+
+_DEFAULT_TRIALS = 20
+
+FactsOf = Callable[[CorpusSpec], CorpusFacts]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a feasible trial's run is and takes."""
+
+    n_params: int
+    n_params_non_embedding: int
+    evaluation_flops: int
+    memory_bytes: int
+    predicted_seconds: float
+    positions: int
+    targets: int
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """One setting with its verdict."""
+
+    settings: dict[str, Any]
+    baseline: str | None
+    budget_flops: int | None
+    experiment: ExperimentSpec | None
+    """As composed, before matching; None when the setting is no valid experiment at all."""
+    matched: Matched | None
+    """None when infeasible."""
+    cost: Cost | None
+    problem: Problem | None
+    """Why it is infeasible."""
+
+    @property
+    def feasible(self) -> bool:
+        """Whether it can be trained within its budget."""
+        return self.matched is not None
+
+    @property
+    def reason(self) -> str:
+        """Why it is infeasible, in a sentence; empty when it is not."""
+        return self.problem.message if self.problem else ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of what would be trained, whatever led to it; of the settings when infeasible."""
+        return fingerprint(self.matched.experiment if self.matched else self.settings)
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """All trials that were planned."""
+
+    trials: tuple[PlannedTrial, ...]
+    whole: bool
+    """Whether `trials` is the whole space, or a sample of it."""
+    seeds: tuple[int, ...]
+
+    @property
+    def feasible(self) -> tuple[PlannedTrial, ...]:
+        """The trials that can be trained."""
+        return tuple(trial for trial in self.trials if trial.feasible)
+
+
+def plan_sweep(spec: SweepSpec, facts_of: FactsOf, *, sample: int = 50, machine: Machine | None = None) -> SweepPlan:
+    """Plan the baselines and every setting of a finite space, or a seeded sample of an infinite one."""
+    settings: list[tuple[str | None, dict[str, Any]]] = list(baseline_settings(spec))
+    size = space_size(spec)
+    whole = size is not None
+    settings += [(None, cell) for cell in (cells(spec) if whole else draws(spec, sample))]
+    trials = tuple(plan_trial(spec, each, facts_of, baseline=name, machine=machine) for name, each in settings)
+    return SweepPlan(trials, whole, seeds_of(spec))
+
+
+def plan_trial(
+    spec: SweepSpec,
+    settings: Mapping[str, Any],
+    facts_of: FactsOf,
+    *,
+    baseline: str | None = None,
+    machine: Machine | None = None,
+) -> PlannedTrial:
+    """Compose one setting, match it to its budget and count its cost."""
+    budget_flops = settings.get(BUDGET, budgets(spec)[0])
+    found: Matched | Problem
+    experiment = None
+    try:
+        experiment = compose(spec, settings)
+        found = _match(spec, experiment, facts_of, budget_flops)
+    except InputError as error:
+        found = error.problems[0]
+    if isinstance(found, Problem):
+        return PlannedTrial(dict(settings), baseline, budget_flops, experiment, None, None, found)
+    cost = _cost(found, facts_of(found.experiment.corpus), machine or Machine())
+    return PlannedTrial(dict(settings), baseline, budget_flops, experiment, found, cost, None)
+
+
+def budgets(spec: SweepSpec) -> tuple[int | None, ...]:
+    """The FLOP budgets of a run; (None,) where no budget is set."""
+    if spec.budget is None:
+        return (None,)
+    return spec.budget.flops if isinstance(spec.budget.flops, tuple) else (spec.budget.flops,)
+
+
+def seeds_of(spec: SweepSpec) -> tuple[int, ...]:
+    """The seeds of every trial."""
+    return spec.seeds if isinstance(spec.seeds, tuple) else tuple(range(spec.seeds))
+
+
+def baseline_settings(spec: SweepSpec) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each baseline at each budget, by name."""
+    for flops, (name, settings) in itertools.product(budgets(spec), spec.baselines.items()):
+        yield name, dict(settings) | _budget_setting(spec, flops)
+
+
+def values_of(dimension: Choices | Range) -> tuple[Any, ...] | None:
+    """All values of a dimension, or None when they are infinitely many."""
+    return dimension.choices if isinstance(dimension, Choices) else dimension.values()
+
+
+def space_size(spec: SweepSpec) -> int | None:
+    """Number of cells of the space at all budgets (without a search: the one experiment); None when infinite."""
+    sizes = [values_of(dimension) for dimension in spec.search.values()]
+    if any(values is None for values in sizes):
+        return None
+    return len(budgets(spec)) * math.prod(len(values) for values in sizes if values is not None)
+
+
+def takes_cells_in_order(spec: SweepSpec) -> bool:
+    """Whether a sweep walks through its cells: a grid, or no search at all."""
+    return spec.engine.sampler == "grid" or not spec.search
+
+
+def trials_at_each_budget(spec: SweepSpec) -> int | None:
+    """Searched settings that are wanted at each budget; None for every cell."""
+    if spec.engine.trials is None and takes_cells_in_order(spec):
+        return None
+    return spec.engine.trials or _DEFAULT_TRIALS
+
+
+def trials_wanted(spec: SweepSpec, unusable: int = 0) -> int | None:
+    """Trials of the whole sweep, baselines included; None when only exhausting the space will tell.
+
+    Args:
+        spec: the sweep.
+        unusable: settings of the search that are known to be infeasible or the same as another.
+    """
+    wanted, size = trials_at_each_budget(spec), space_size(spec)
+    limits = (wanted and wanted * len(budgets(spec)), size and max(0, size - unusable))
+    known = [limit for limit in limits if limit is not None]
+    return min(known) + sum(1 for _ in baseline_settings(spec)) if known else None
+
+
+def cells(spec: SweepSpec) -> Iterator[dict[str, Any]]:
+    """Every cell of a finite space, budget by budget, in the order of the spec."""
+    axes = [values_of(dimension) or () for dimension in spec.search.values()]
+    for flops in budgets(spec):
+        for values in itertools.product(*axes):
+            yield dict(zip(spec.search, values, strict=True)) | _budget_setting(spec, flops)
+
+
+def draws(spec: SweepSpec, count: int, *, seed: int = 0) -> Iterator[dict[str, Any]]:
+    """A seeded uniform sample of the space, alternating between budgets."""
+    random_ = random.Random(seed)  # noqa: S311 - a sample, not a secret
+    for _, flops in zip(range(count), itertools.cycle(budgets(spec)), strict=False):
+        yield draw(spec, random_) | _budget_setting(spec, flops)
+
+
+def draw(spec: SweepSpec, random_: random.Random) -> dict[str, Any]:
+    """One setting of the space, uniformly (in the logarithm where the range is one)."""
+    return {name: _drawn(dimension, random_) for name, dimension in spec.search.items()}
+
+
+def _drawn(dimension: Choices | Range, random_: random.Random) -> Any:
+    values = values_of(dimension)
+    if values is not None and not (isinstance(dimension, Range) and dimension.log):
+        return random_.choice(values)
+    assert isinstance(dimension, Range)
+    if dimension.log:
+        drawn = math.exp(random_.uniform(math.log(dimension.low), math.log(dimension.high)))
+        return round(drawn) if dimension.integer else min(max(drawn, dimension.low), dimension.high)
+    return random_.uniform(dimension.low, dimension.high)
+
+
+def _budget_setting(spec: SweepSpec, flops: int | None) -> dict[str, Any]:
+    return {BUDGET: flops} if len(budgets(spec)) > 1 else {}
+
+
+def _match(
+    spec: SweepSpec, experiment: ExperimentSpec, facts_of: FactsOf, budget_flops: int | None
+) -> Matched | Problem:
+    if wrong := contradictions(experiment):
+        return wrong[0]
+    matched = match_budget(experiment, facts_of(experiment.corpus), spec.budget, budget_flops)
+    if isinstance(matched, Matched) and (wrong := contradictions(matched.experiment)):
+        return wrong[0]
+    return matched
+
+
+def _cost(matched: Matched, facts: CorpusFacts, machine: Machine) -> Cost:
+    experiment, steps = matched.experiment, matched.steps
+    windows = steps.windows_after(steps.total)
+    context = experiment.model.context
+    return Cost(
+        n_params=n_params(experiment.model, facts.vocabulary_size),
+        n_params_non_embedding=n_params_non_embedding(experiment.model, facts.vocabulary_size),
+        evaluation_flops=evaluation_flops(experiment, facts, matched),
+        memory_bytes=memory_bytes(experiment, facts),
+        predicted_seconds=predicted_seconds(facts, matched, machine),
+        positions=windows * context,
+        targets=windows * (context if experiment.training.predict == "all" else 1),
+    )

@@ -1,0 +1,21 @@
+"""Facts on demand: each corpus of a sweep is looked at once."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from tlm_sweeps.compute.facts import CorpusFacts
+from tlm_sweeps.compute.planning import FactsOf
+from tlm_sweeps.corpora.opening import corpus_facts
+from tlm_sweeps.spec.experiment import CorpusSpec
+
+
+def facts_reader(data_dir: Path | None = None) -> FactsOf:
+    """A function from corpus specs to facts that remembers what it read."""
+
+    @cache
+    def facts_of(corpus: CorpusSpec) -> CorpusFacts:
+        return corpus_facts(corpus, data_dir)
+
+    return facts_of

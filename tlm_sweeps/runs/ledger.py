@@ -1,0 +1,357 @@
+"""The ledger of a sweep: every proposal, lease, report and record, each durable before anyone is told.
+
+One coordinator writes (a file lock sees to it); everybody else reads. SQLite in WAL mode with `synchronous=FULL`.
+A run's FLOPs are reserved in the transaction that starts it and settled in the one that ends it, so that the pool
+is never overspent, whatever dies and whenever. This file knows tables and transactions, not what a setting means.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from tlm_sweeps.errors import InputError, RunError
+from tlm_sweeps.runs.record import Measurement, Record, State
+
+FILE = "ledger.sqlite"
+_LOCK = "ledger.lock"
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE sweep (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE proposals (
+  number INTEGER PRIMARY KEY, budget_flops INTEGER, baseline TEXT, settings TEXT NOT NULL, verdict TEXT NOT NULL,
+  reason TEXT NOT NULL, fingerprint TEXT NOT NULL, sampler_state TEXT NOT NULL);
+CREATE TABLE runs (
+  run_id TEXT PRIMARY KEY, trial INTEGER NOT NULL, seed INTEGER NOT NULL, state TEXT NOT NULL, lease INTEGER NOT NULL,
+  reserved INTEGER NOT NULL, charged INTEGER NOT NULL, record TEXT NOT NULL);
+CREATE TABLE measurements (
+  run_id TEXT NOT NULL, step INTEGER NOT NULL, share REAL NOT NULL, measurement TEXT NOT NULL,
+  PRIMARY KEY (run_id, step)) WITHOUT ROWID;
+CREATE TABLE checkpoints (
+  run_id TEXT NOT NULL, step INTEGER NOT NULL, file TEXT NOT NULL, sha256 TEXT NOT NULL,
+  PRIMARY KEY (run_id, step)) WITHOUT ROWID;
+"""
+
+Verdict = Literal["trial", "infeasible", "duplicate"]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A setting that the engine (or the spec, for a baseline) put forward, and what became of it."""
+
+    number: int
+    """Also the trial's number, where it became one."""
+    budget_flops: int | None
+    baseline: str | None
+    settings: dict[str, Any]
+    verdict: Verdict
+    reason: str
+    fingerprint: str
+    sampler_state: dict[str, Any]
+    """What the sampler attached to the proposal, so that a rebuilt one goes on alike."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to train a run. A result that comes back with an older token is refused."""
+
+    run_id: str
+    token: int
+
+
+class Ledger:
+    """The open ledger of one sweep. Get one from `created_or_opened` (to write) or `reading`."""
+
+    def __init__(self, connection: sqlite3.Connection, folder: Path) -> None:
+        self._db = connection
+        self.folder = folder
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    # --- what the sweep is
+
+    def meta(self, key: str) -> str | None:
+        """A fact on the sweep as a whole."""
+        row = self._db.execute("SELECT value FROM sweep WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def set_meta(self, facts: Mapping[str, str]) -> None:
+        """Keep facts on the sweep as a whole."""
+        with self._db:
+            self._db.executemany("INSERT OR REPLACE INTO sweep VALUES (?, ?)", facts.items())
+
+    # --- proposals
+
+    def propose(self, proposal: Proposal, records: tuple[Record, ...]) -> None:
+        """Keep a proposal and its runs (one a seed, a single infeasible one, or none) in one transaction."""
+        with self._db:
+            self._db.execute(
+                "INSERT INTO proposals VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    proposal.number,
+                    proposal.budget_flops,
+                    proposal.baseline,
+                    json.dumps(proposal.settings),
+                    proposal.verdict,
+                    proposal.reason,
+                    proposal.fingerprint,
+                    json.dumps(proposal.sampler_state),
+                ),
+            )
+            for record in records:
+                row = (record.run_id, record.trial, record.seed, record.state, 0, 0, 0, record.model_dump_json())
+                self._db.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def proposals(self) -> tuple[Proposal, ...]:
+        """All proposals in order."""
+        rows = self._db.execute("SELECT * FROM proposals ORDER BY number")
+        return tuple(
+            Proposal(number, flops, baseline, json.loads(given), verdict, reason, fingerprint, json.loads(state))
+            for number, flops, baseline, given, verdict, reason, fingerprint, state in rows
+        )
+
+    # --- runs
+
+    def start(self, run_id: str, reserve: int, total: int | None, now: str) -> Lease | None:
+        """Start (or start again) a waiting run and reserve its FLOPs; None when the pool cannot hold them."""
+        record = self.record(run_id)
+        begun = record.model_copy(update={"state": "running", "started_at": record.started_at or now})
+        with self._db:
+            (used,) = self._db.execute(
+                "SELECT coalesce(sum(charged + iif(run_id = ?, 0, reserved)), 0) FROM runs", (run_id,)
+            ).fetchone()
+            if total is not None and used + reserve > total:
+                return None
+            changed = self._db.execute(
+                "UPDATE runs SET state = 'running', lease = lease + 1, reserved = ?, record = ? "
+                "WHERE run_id = ? AND state = 'waiting'",
+                (reserve, begun.model_dump_json(), run_id),
+            ).rowcount
+            if not changed:
+                raise RunError(f"run {run_id} is not waiting to be started")
+            (token,) = self._db.execute("SELECT lease FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+            return Lease(run_id, token)
+
+    def report(self, lease: Lease, share: float, measurement: Measurement) -> bool:
+        """Keep a measurement; False (and nothing kept) when the lease is no longer the run's."""
+        with self._db:
+            if not self._is_current(lease):
+                return False
+            row = (lease.run_id, measurement.step, share, measurement.model_dump_json())
+            self._db.execute("INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?)", row)
+            return True
+
+    def checkpoint(self, lease: Lease, step: int, file: str, sha256: str) -> bool:
+        """Keep where a run can be resumed from."""
+        with self._db:
+            if not self._is_current(lease):
+                return False
+            self._db.execute(
+                "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", (lease.run_id, step, file, sha256)
+            )
+            return True
+
+    def settle(self, lease: Lease, record: Record, charged: int) -> bool:
+        """End a run: its record, what it spent, its reservation returned; False when the lease is not current."""
+        with self._db:
+            if not self._is_current(lease):
+                return False
+            self._db.execute(
+                "UPDATE runs SET state = ?, reserved = 0, charged = charged + ?, record = ? WHERE run_id = ?",
+                (record.state, charged, record.model_dump_json(), lease.run_id),
+            )
+            self._db.execute("DELETE FROM checkpoints WHERE run_id = ?", (lease.run_id,))
+            return True
+
+    def release(self, run_id: str, lost: int = 0) -> None:
+        """Put an unfinished run back to waiting; it keeps its reservation, since its checkpoint has spent of it.
+
+        Args:
+            run_id: a running run, whose lease ends here.
+            lost: FLOPs spent after its last checkpoint, which will be spent again: charged besides.
+        """
+        with self._db:
+            self._db.execute(
+                "UPDATE runs SET state = 'waiting', lease = lease + 1, charged = charged + ? "
+                "WHERE run_id = ? AND state = 'running'",
+                (lost, run_id),
+            )
+
+    def end_waiting(self, record: Record, charged: int = 0) -> None:
+        """End a waiting run that will not be trained on (its trial was pruned, or the pool is spent)."""
+        with self._db:
+            self._db.execute(
+                "UPDATE runs SET state = ?, reserved = 0, charged = charged + ?, record = ? "
+                "WHERE run_id = ? AND state = 'waiting'",
+                (record.state, charged, record.model_dump_json(), record.run_id),
+            )
+
+    def records(self) -> tuple[Record, ...]:
+        """The records of all runs, by trial and seed, with their present states."""
+        rows = self._db.execute("SELECT state, record FROM runs ORDER BY trial, rowid").fetchall()
+        return tuple(_record(state, text) for state, text in rows)
+
+    def record(self, run_id: str) -> Record:
+        """The record of one run."""
+        row = self._db.execute("SELECT state, record FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        if row is None:
+            raise RunError(f"the ledger of {self.folder.name} knows no run {run_id}")
+        return _record(*row)
+
+    def measurements(self, run_id: str) -> tuple[tuple[float, Measurement], ...]:
+        """A run's evaluations in order, each with the share of the budget spent by then."""
+        rows = self._db.execute("SELECT share, measurement FROM measurements WHERE run_id = ? ORDER BY step", (run_id,))
+        return tuple((share, Measurement.model_validate_json(text)) for share, text in rows)
+
+    def checkpoints(self, run_id: str) -> tuple[tuple[int, str, str], ...]:
+        """A run's acknowledged checkpoints, newest first: step, file, sha256."""
+        rows = self._db.execute(
+            "SELECT step, file, sha256 FROM checkpoints WHERE run_id = ? ORDER BY step DESC", (run_id,)
+        )
+        return tuple(rows.fetchall())
+
+    def checkpoint_step(self, run_id: str) -> int:
+        """The step of a run's newest acknowledged checkpoint; 0 without one."""
+        (step,) = self._db.execute("SELECT max(step) FROM checkpoints WHERE run_id = ?", (run_id,)).fetchone()
+        return step or 0
+
+    def spent_flops(self) -> int:
+        """FLOPs charged so far, those of lost work included."""
+        (charged,) = self._db.execute("SELECT coalesce(sum(charged), 0) FROM runs").fetchone()
+        return charged
+
+    def reserved_flops(self) -> int:
+        """FLOPs reserved for the runs in flight."""
+        (reserved,) = self._db.execute("SELECT coalesce(sum(reserved), 0) FROM runs").fetchone()
+        return reserved
+
+    def states(self) -> dict[State, int]:
+        """How many runs are in each state."""
+        return dict(self._db.execute("SELECT state, count(*) FROM runs GROUP BY state").fetchall())
+
+    def _is_current(self, lease: Lease) -> bool:
+        row = self._db.execute("SELECT lease, state FROM runs WHERE run_id = ?", (lease.run_id,)).fetchone()
+        return row == (lease.token, "running")
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[Ledger]:
+    """Open (or begin) the ledger of a sweep as its only writer.
+
+    Raises:
+        InputError: when another process has it open to write, or the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise InputError(
+            f"cannot write to {folder}: {error.strerror}", hint="choose another folder with `--runs-dir`"
+        ) from error
+    try:
+        _take(lock, folder)
+        connection = sqlite3.connect(folder / FILE)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        _ensure_schema(connection, folder)
+        ledger = Ledger(connection, folder)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+            os.ftruncate(lock, 0)
+    finally:
+        os.close(lock)
+
+
+@dataclass(frozen=True)
+class Writer:
+    """The process that has a ledger open to write."""
+
+    pid: int
+    host: str
+    since: str
+
+
+def writer_of(folder: Path) -> Writer | None:
+    """Who has a ledger open to write, told without touching its lock; None when nobody has."""
+    try:
+        writer = Writer(**json.loads((folder / _LOCK).read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None  # never begun, or let go
+    return writer if writer.host != socket.gethostname() or _is_alive(writer.pid) else None
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False  # it died without letting go
+    except PermissionError:
+        return True  # somebody else's
+    return True
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[Ledger]:
+    """Open the ledger of a sweep read-only; the sweep may be running."""
+    path = folder / FILE
+    if not path.exists():
+        raise InputError(
+            f"no sweep `{folder.name}` in {folder.parent}", hint="`tlm-sweeps list` shows the sweeps there are"
+        )
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
+    try:
+        _ensure_version(connection, folder)
+        yield Ledger(connection, folder)
+    except sqlite3.DatabaseError as error:
+        raise RunError(f"the ledger {path} cannot be read: {error}", hint="keep a copy of the file") from error
+    finally:
+        connection.close()
+
+
+def _take(lock: int, folder: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = json.loads(os.pread(lock, 1000, 0) or b"{}")
+        raise InputError(
+            f"sweep `{folder.name}` is already running as pid {holder.get('pid', '?')} on {holder.get('host', '?')} "
+            f"since {holder.get('since', '?')}",
+            hint=f"watch it with `tlm-sweeps status {folder.name}`",
+        ) from None
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now}).encode(), 0)
+
+
+def _ensure_schema(connection: sqlite3.Connection, folder: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+    _ensure_version(connection, folder)
+
+
+def _ensure_version(connection: sqlite3.Connection, folder: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != _VERSION:
+        raise RunError(
+            f"the ledger of {folder.name} has format {version}, this program reads {_VERSION}",
+            hint="use the version of tlm-sweeps that wrote it",
+        )
+
+
+def _record(state: State, text: str) -> Record:
+    record = Record.model_validate_json(text)
+    return record if record.state == state else record.model_copy(update={"state": state})

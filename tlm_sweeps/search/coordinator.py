@@ -1,0 +1,362 @@
+"""The coordinator: the only writer of a sweep's ledger. It proposes, leases, hears and settles.
+
+Everything it knows is in the ledger before anybody acts on it, so it can stop anywhere and be started again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import assert_never
+
+from tlm_sweeps.compute.matching import flops_after
+from tlm_sweeps.compute.planning import FactsOf, PlannedTrial, plan_trial, seeds_of
+from tlm_sweeps.runs.ledger import Lease, Ledger, Proposal
+from tlm_sweeps.runs.provenance import with_corpus
+from tlm_sweeps.runs.record import Provenance, Record
+from tlm_sweeps.search.messages import Advanced, Checkpointed, Ended, GoOn, Measured, Pause, Prune, TrainOrder
+from tlm_sweeps.search.pool import Died, LocalPool
+from tlm_sweeps.search.progress import RunningRun, SweepProgress, planned_total
+from tlm_sweeps.search.proposing import Proposer, is_over, records_by_trial
+from tlm_sweeps.spec.sweep import Account, SweepSpec
+
+_TICK_SECONDS = 0.25
+_PAUSE_SECONDS = 30.0
+
+
+@dataclass
+class InFlight:
+    """A run that a worker is training."""
+
+    lease: Lease
+    record: Record
+    spent: int
+    share: float = 0.0
+    val_nll: float | None = None
+
+
+class Coordinator:
+    """One sweep under way."""
+
+    def __init__(
+        self,
+        spec: SweepSpec,
+        ledger: Ledger,
+        pool: LocalPool,
+        facts_of: FactsOf,
+        provenance: Provenance,
+        fingerprint: str,
+    ) -> None:
+        """Take up the sweep where its ledger says it stands."""
+        self._spec = spec
+        self._ledger = ledger
+        self._pool = pool
+        self._facts_of = facts_of
+        self._provenance = provenance
+        self._fingerprint = fingerprint
+        self._account: Account = spec.budget.account if spec.budget else "matmul"
+        self._total = spec.budget.total if spec.budget else None
+        self._proposer = Proposer(spec, facts_of, ledger)
+        self._proposals = {proposal.number: proposal for proposal in ledger.proposals()}
+        self._plans: dict[int, PlannedTrial] = {}
+        self._in_flight: dict[int, InFlight] = {}
+        self._records = {record.run_id: record for record in ledger.records()}
+        self._news: list[Record] = []
+        self._begun = time.monotonic()
+        self._recover()
+        self._spent_before = ledger.spent_flops()
+
+    def run(self) -> Iterator[SweepProgress]:
+        """Train until nothing is left to try; a picture of the sweep every moment."""
+        try:
+            while self._assign() or self._in_flight:
+                for worker, report in self._pool.wait(_TICK_SECONDS):
+                    self._hear(worker, report)
+                yield self._picture()
+            yield self._picture()
+        finally:
+            self._pause()
+
+    # --- who trains what
+
+    def _assign(self) -> bool:
+        """Give every idle worker a run; whether there was one to give."""
+        given = False
+        for worker in range(len(self._pool)):
+            while worker not in self._in_flight and (record := self._next_run()) is not None:
+                given = self._start(worker, record) or given
+        return given
+
+    def _next_run(self) -> Record | None:
+        """A waiting run, or the first of a new trial."""
+        while (record := self._waiting_run()) is None:
+            proposed = self._proposer.next(self._pool_left())
+            if proposed is None:
+                return None
+            self._keep(*proposed)
+        return record
+
+    def _waiting_run(self) -> Record | None:
+        for records in records_by_trial(tuple(self._records.values())).values():
+            first = records[0]
+            for record in records:
+                is_its_turn = record is first or not self._is_judged(first) or first.state == "complete"
+                if record.state == "waiting" and is_its_turn:
+                    return record
+        return None
+
+    def _keep(self, proposal: Proposal, planned: PlannedTrial) -> None:
+        records: tuple[Record, ...] = ()
+        if proposal.verdict == "trial":
+            records = tuple(self._planned_record(proposal, planned, seed) for seed in seeds_of(self._spec))
+        elif proposal.verdict == "infeasible":
+            records = (self._planned_record(proposal, planned, seeds_of(self._spec)[0]),)
+        self._ledger.propose(proposal, records)
+        self._records |= {record.run_id: record for record in records}
+        self._proposals[proposal.number] = proposal
+        self._plans[proposal.number] = planned
+        self._news += [record for record in records if record.state == "infeasible"]
+
+    def _start(self, worker: int, record: Record) -> bool:
+        """Lease a run to a worker; False when the pool cannot hold it any more, which ends it."""
+        matched, cost = self._plan(record.trial).matched, self._plan(record.trial).cost
+        assert matched is not None and cost is not None  # noqa: PT018 - it was feasible when it became a run
+        lease = self._ledger.start(record.run_id, matched.train_flops.of(self._account), self._total, _now())
+        if lease is None:
+            begun = self._ledger.checkpoint_step(record.run_id)
+            ending = {"state": "failed" if begun else "infeasible", "reason": "the sweep's total is spent"}
+            self._end_waiting(record, ending, self._spent_by(record, begun))
+            self._tell_if_over(record.trial)
+            return False
+        spent = self._spent_by(record, self._ledger.checkpoint_step(record.run_id))
+        self._records[record.run_id] = record = self._ledger.record(record.run_id)
+        self._in_flight[worker] = InFlight(lease, record, spent)
+        self._pool.send(
+            worker,
+            TrainOrder(
+                run_id=record.run_id,
+                lease=lease.token,
+                sweep=record.sweep,
+                sweep_fingerprint=self._fingerprint,
+                trial=record.trial,
+                seed=record.seed,
+                experiment=matched.experiment,
+                steps=matched.steps.total,
+                windows_per_epoch=matched.steps.windows_per_epoch,
+                settings=record.settings,
+                budget_flops=record.budget_flops,
+                account=self._account,
+                n_params=cost.n_params,
+                folder=str((self._ledger.folder / record.run_id).resolve()),
+                checkpoints=self._ledger.checkpoints(record.run_id),
+                judged=self._is_judged(record),
+                tracking=self._spec.tracking,
+                provenance=record.provenance.model_dump(mode="json"),
+            ),
+        )
+        return True
+
+    # --- what the workers say
+
+    def _hear(self, worker: int, report: Advanced | Measured | Checkpointed | Ended | Died) -> None:
+        run = self._in_flight.get(worker)
+        if run is None:
+            return  # a worker that died idle has been replaced already
+        match report:
+            case Advanced():
+                run.spent = report.spent
+                run.share = report.step / self._steps_of(run.record)
+            case Measured():
+                self._measured(worker, run, report)
+            case Checkpointed():
+                self._ledger.checkpoint(run.lease, report.step, report.name, report.sha256)
+            case Ended():
+                del self._in_flight[worker]
+                self._ended(run, report)
+            case Died():
+                del self._in_flight[worker]
+                self._settle(run, {"state": "failed", "reason": f"its worker died: {report.how}"}, run.spent)
+            case never:
+                assert_never(never)
+
+    def _measured(self, worker: int, run: InFlight, report: Measured) -> None:
+        run.share, run.val_nll = report.share, report.measurement.val_nll
+        run.spent = report.measurement.train_flops[self._account]
+        if not self._ledger.report(run.lease, report.share, report.measurement) or not self._is_judged(run.record):
+            return
+        is_last = report.share >= 1
+        prune = self._proposer.report(self._proposals[run.record.trial], report.share, report.measurement)
+        self._pool.send(worker, Prune() if prune and not is_last else GoOn())
+
+    def _ended(self, run: InFlight, report: Ended) -> None:
+        if report.state == "paused":
+            self._release(run.record)
+            return
+        spent = {"train_flops": report.train_flops} if report.train_flops else {}
+        fields: dict[str, object] = {"state": report.state, "reason": report.reason, **report.results, **spent}
+        self._settle(run, fields, report.train_flops.get(self._account, run.spent))
+
+    def _settle(self, run: InFlight, fields: Mapping[str, object], charged: int) -> None:
+        record = Record.model_validate(run.record.model_dump() | dict(fields) | {"finished_at": _now()})
+        if self._ledger.settle(run.lease, record, charged):
+            self._records[record.run_id] = record
+            self._news.append(record)
+            self._close_trial(record)
+
+    def _close_trial(self, record: Record) -> None:
+        """When a judged first run did not complete, its siblings are not trained; tell the engine when all is over."""
+        records = self._records_of(record.trial)
+        if self._is_judged(record) and record.state != "complete":
+            for sibling in records[1:]:
+                ending = {"state": record.state, "reason": f"its first seed, {record.seed}: {record.state}"}
+                self._end_waiting(sibling, ending, charged=0)
+        self._tell_if_over(record.trial)
+
+    def _end_waiting(self, record: Record, fields: Mapping[str, object], charged: int) -> None:
+        ended = record.model_copy(update={**fields, "finished_at": _now()})
+        self._ledger.end_waiting(ended, charged)
+        self._records[ended.run_id] = ended
+        self._news.append(ended)
+
+    def _tell_if_over(self, trial: int) -> None:
+        if is_over(records := self._records_of(trial)):
+            self._proposer.tell(self._proposals[trial], records)
+
+    # --- stopping and starting again
+
+    def _pause(self) -> None:
+        """Ask for a checkpoint of every run in flight, and put the runs down."""
+        for worker in self._in_flight:
+            self._pool.send(worker, Pause())
+        patience = time.monotonic() + _PAUSE_SECONDS
+        while self._in_flight and time.monotonic() < patience:
+            for worker, report in self._pool.wait(_TICK_SECONDS):
+                if isinstance(report, Died) and (run := self._in_flight.pop(worker, None)):
+                    self._release(run.record, self._lost(run.record))
+                else:
+                    self._hear(worker, report)
+
+    def _recover(self) -> None:
+        """Runs that were in flight when an earlier coordinator died wait again, from their checkpoints."""
+        for record in tuple(self._records.values()):
+            if record.state == "running":
+                self._release(record, self._lost(record))
+
+    def _release(self, record: Record, lost: int = 0) -> None:
+        self._ledger.release(record.run_id, lost)
+        self._records[record.run_id] = record.model_copy(update={"state": "waiting"})
+
+    def _lost(self, record: Record) -> int:
+        """FLOPs that a run is known to have spent after its newest checkpoint."""
+        measured = self._ledger.measurements(record.run_id)
+        last = measured[-1][1].step if measured else 0
+        return max(
+            0, self._spent_by(record, last) - self._spent_by(record, self._ledger.checkpoint_step(record.run_id))
+        )
+
+    # --- arithmetic
+
+    def _plan(self, trial: int) -> PlannedTrial:
+        if trial not in self._plans:
+            proposal = self._proposals[trial]
+            self._plans[trial] = plan_trial(self._spec, proposal.settings, self._facts_of, baseline=proposal.baseline)
+        return self._plans[trial]
+
+    def _spent_by(self, record: Record, step: int) -> int:
+        matched = self._plan(record.trial).matched
+        if matched is None:
+            return 0
+        facts = self._facts_of(matched.experiment.corpus)
+        return flops_after(matched.experiment, facts, matched.steps, step).of(self._account)
+
+    def _steps_of(self, record: Record) -> int:
+        matched = self._plan(record.trial).matched
+        return matched.steps.total if matched else 1
+
+    def _pool_left(self) -> int | None:
+        """FLOPs of the total that are neither spent nor claimed by a run that waits or trains."""
+        if self._total is None:
+            return None
+        claimed = sum(
+            self._spent_by(record, self._steps_of(record))
+            for record in self._records.values()
+            if record.state in ("waiting", "running")
+        )
+        return self._total - self._ledger.spent_flops() - claimed
+
+    def _is_judged(self, record: Record) -> bool:
+        """Whether a pruner watches this run: the first seed of a searched trial."""
+        first = record.seed == seeds_of(self._spec)[0]
+        return self._spec.engine.pruner != "none" and first and record.baseline is None
+
+    def _records_of(self, trial: int) -> tuple[Record, ...]:
+        return tuple(record for record in self._records.values() if record.trial == trial)
+
+    def _planned_record(self, proposal: Proposal, planned: PlannedTrial, seed: int) -> Record:
+        matched, cost = planned.matched, planned.cost
+        experiment = matched.experiment if matched else planned.experiment
+        provenance = (
+            with_corpus(self._provenance, self._facts_of(experiment.corpus)) if matched and experiment else None
+        )
+        return Record(
+            run_id=f"{self._spec.name}-{proposal.number:04d}-s{seed}",
+            sweep=self._spec.name,
+            trial=proposal.number,
+            seed=seed,
+            state="waiting" if proposal.verdict == "trial" else "infeasible",
+            reason=proposal.reason,
+            baseline=proposal.baseline,
+            settings=proposal.settings,
+            spec=experiment.model_dump(mode="json") if experiment else {},
+            fingerprint=proposal.fingerprint,
+            n_params=cost.n_params if cost else None,
+            n_params_non_embedding=cost.n_params_non_embedding if cost else None,
+            budget_flops=proposal.budget_flops,
+            account=self._account,
+            epochs_asked=matched.epochs_asked if matched else None,
+            provenance=provenance or self._provenance,
+        )
+
+    def _picture(self) -> SweepProgress:
+        records = tuple(self._records.values())
+        news, self._news = tuple(self._news), []
+        trials = [each for each in records_by_trial(records).values() if each[0].state != "infeasible"]
+        spent = self._ledger.spent_flops() + sum(run.spent for run in self._in_flight.values())
+        wanted = self._proposer.trials_wanted()
+        total = self._total or planned_total(wanted, trials)
+        elapsed = time.monotonic() - self._begun
+        rate = (spent - self._spent_before) / elapsed if elapsed > 0 else 0.0
+        return SweepProgress(
+            sweep=self._spec.name,
+            trials_over=sum(is_over(each) for each in trials),
+            trials_wanted=wanted,
+            running=tuple(
+                RunningRun(
+                    run_id=run.record.run_id,
+                    trial=run.record.trial,
+                    settings=run.record.settings,
+                    baseline=run.record.baseline,
+                    seed=run.record.seed,
+                    share=run.share,
+                    val_nll=run.val_nll,
+                )
+                for _, run in sorted(self._in_flight.items())
+            ),
+            best=min(
+                (record for record in records if record.state == "complete" and record.val_nll is not None),
+                key=lambda record: record.val_nll or 0.0,
+                default=None,
+            ),
+            spent_flops=spent,
+            total_flops=total,
+            states=self._ledger.states(),
+            elapsed_seconds=elapsed,
+            remaining_seconds=max(0.0, total - spent) / rate if total and rate > 0 else None,
+            news=news,
+        )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

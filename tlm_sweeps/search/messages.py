@@ -1,0 +1,119 @@
+"""What the coordinator and its workers say to each other: plain JSON, so that a worker can be anywhere.
+
+A worker gets orders and answers; it never opens the ledger. Everything it sends names its run and its lease.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from tlm_sweeps.runs.record import Measurement
+from tlm_sweeps.spec.experiment import ExperimentSpec
+from tlm_sweeps.spec.sweep import Account, TrackingSpec
+
+
+class Message(BaseModel):
+    """A message: frozen and closed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TrainOrder(Message):
+    """Train a run, from its newest good checkpoint if there is one."""
+
+    kind: Literal["train"] = "train"
+    run_id: str
+    lease: int
+    sweep: str
+    sweep_fingerprint: str
+    trial: int
+    seed: int
+    experiment: ExperimentSpec
+    steps: int
+    """Optimizer steps of the whole run."""
+    windows_per_epoch: int
+    settings: dict[str, object]
+    budget_flops: int | None
+    account: Account
+    n_params: int
+    folder: str
+    """The run's folder."""
+    checkpoints: tuple[tuple[int, str, str], ...]
+    """Acknowledged checkpoints, newest first: step, name, sha256."""
+    judged: bool
+    """Whether the worker waits for a verdict after each measurement."""
+    tracking: TrackingSpec
+    provenance: dict[str, object]
+
+
+class GoOn(Message):
+    """The verdict on a measurement: train on."""
+
+    kind: Literal["go_on"] = "go_on"
+
+
+class Prune(Message):
+    """The verdict on a measurement: stop here for good."""
+
+    kind: Literal["prune"] = "prune"
+
+
+class Pause(Message):
+    """Finish the step, checkpoint, and put the run down."""
+
+    kind: Literal["pause"] = "pause"
+
+
+class Advanced(Message):
+    """How far a run is; sent a few times a second."""
+
+    kind: Literal["advanced"] = "advanced"
+    run_id: str
+    lease: int
+    step: int
+    spent: int
+    """Training FLOPs so far, in the budget's account."""
+
+
+class Measured(Message):
+    """An evaluation."""
+
+    kind: Literal["measured"] = "measured"
+    run_id: str
+    lease: int
+    share: float
+    """Share of the run's steps that are done."""
+    measurement: Measurement
+
+
+class Checkpointed(Message):
+    """A checkpoint is on disk."""
+
+    kind: Literal["checkpointed"] = "checkpointed"
+    run_id: str
+    lease: int
+    step: int
+    name: str
+    sha256: str
+
+
+class Ended(Message):
+    """A run is over, with what it measured; or it is put down (`paused`)."""
+
+    kind: Literal["ended"] = "ended"
+    run_id: str
+    lease: int
+    state: Literal["complete", "pruned", "failed", "paused"]
+    reason: str = ""
+    results: dict[str, float | int | None] = {}
+    """The record's measured fields."""
+    train_flops: dict[str, int] = {}
+
+
+Order = Annotated[TrainOrder | GoOn | Prune | Pause, Field(discriminator="kind")]
+Report = Annotated[Advanced | Measured | Checkpointed | Ended, Field(discriminator="kind")]
+
+ORDERS: TypeAdapter[TrainOrder | GoOn | Prune | Pause] = TypeAdapter(Order)
+REPORTS: TypeAdapter[Advanced | Measured | Checkpointed | Ended] = TypeAdapter(Report)

@@ -1,0 +1,238 @@
+"""What is tried next: proposals made feasible and new, the baselines first.
+
+The engine may put forward what does not fit the budget, or what was trained before; neither costs anything. An
+infeasible proposal is kept as such, with its reason; a repeated one is kept as a duplicate, so that a resumed search
+counts alike. When the sampler insists, a setting is drawn without it: an untried cell of a finite space.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tlm_sweeps.compute.planning import (
+    BUDGET,
+    FactsOf,
+    PlannedTrial,
+    baseline_settings,
+    budgets,
+    cells,
+    draw,
+    plan_trial,
+    seeds_of,
+    space_size,
+    takes_cells_in_order,
+    trials_at_each_budget,
+    trials_wanted,
+)
+from tlm_sweeps.runs.ledger import Ledger, Proposal, Verdict
+from tlm_sweeps.runs.record import Measurement, Record
+from tlm_sweeps.search.optuna_search import Ending, OptunaSearch, PastTrial
+from tlm_sweeps.spec.fingerprint import canonical_json
+from tlm_sweeps.spec.sweep import SweepSpec
+
+_PATIENCE = 5
+"""Useless proposals in a row before the sampler is passed over."""
+_LIMIT = 1000
+"""Useless proposals in a row before an infinite space counts as exhausted."""
+
+
+class Proposer:
+    """The proposals of one sweep, in order. Each is kept in the ledger before the next is asked for."""
+
+    def __init__(self, spec: SweepSpec, facts_of: FactsOf, ledger: Ledger) -> None:
+        """Rebuild the search from what the ledger remembers."""
+        self._spec = spec
+        self._facts_of = facts_of
+        self._budgets = budgets(spec)
+        self._searches = [OptunaSearch(spec, stream) for stream in range(len(self._budgets))]
+        self._trials = [0] * len(self._budgets)
+        self._exhausted = [False] * len(self._budgets)
+        self._untried: dict[int, Iterator[dict[str, Any]]] = {}
+        self._baselines = list(baseline_settings(spec))
+        self._proposed: set[str] = set()
+        self._trained: dict[str, int] = {}
+        self._useless = 0
+        self._unusable = 0
+        self._number = 0
+        self._remember(ledger)
+
+    def next(self, pool_left: int | None) -> tuple[Proposal, PlannedTrial] | None:
+        """The next proposal, whatever its verdict, with its plan.
+
+        Args:
+            pool_left: FLOPs of the sweep's total that nobody has claimed; None without a total.
+
+        Returns:
+            None when nothing is left to try, or no trial with all its seeds is sure to fit what is left.
+        """
+        if self._number < len(self._baselines):
+            name, settings = self._baselines[self._number]
+            if not self._affordable(settings.get(BUDGET, self._budgets[0]), pool_left):
+                return None
+            return self._judged(plan_trial(self._spec, settings, self._facts_of, baseline=name), {})
+        while (stream := self._hungriest(pool_left)) is not None:
+            settings, sampler_state = self._suggested(stream)
+            if settings is None:
+                self._exhausted[stream] = True
+                continue
+            return self._judged(plan_trial(self._spec, settings, self._facts_of), sampler_state)
+        return None
+
+    def report(self, proposal: Proposal, share: float, measurement: Measurement) -> bool:
+        """Pass a measurement of a trial's first run on; True when the trial should be pruned."""
+        if proposal.baseline is not None:
+            return False
+        return self._search_of(proposal).report(proposal.number, round(100 * share), measurement.val_nll)
+
+    def tell(self, proposal: Proposal, records: tuple[Record, ...]) -> None:
+        """A trial has ended: pass its value on. Baselines are no part of the search."""
+        if proposal.baseline is None:
+            self._search_of(proposal).tell(proposal.number, *outcome_of(self._spec, records))
+
+    def trials_wanted(self) -> int | None:
+        """Trials in all, baselines included; None when only exhausting the space will tell."""
+        return trials_wanted(self._spec, self._unusable)
+
+    def _wanted(self) -> float:
+        """Trials wanted at each budget."""
+        return trials_at_each_budget(self._spec) or math.inf
+
+    def _walks(self) -> bool:
+        return takes_cells_in_order(self._spec)
+
+    def _affordable(self, flops: int | None, pool_left: int | None) -> bool:
+        return flops is None or pool_left is None or flops * len(seeds_of(self._spec)) <= pool_left
+
+    def _hungriest(self, pool_left: int | None) -> int | None:
+        """The budget with the fewest trials among those that want more and can pay for it."""
+        open_ = [
+            stream
+            for stream, count in enumerate(self._trials)
+            if count < self._wanted() and not self._exhausted[stream]
+            if self._affordable(self._budgets[stream], pool_left)
+        ]
+        return min(open_, key=lambda stream: self._trials[stream], default=None)
+
+    def _suggested(self, stream: int) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        """Settings for a budget from the sampler, or an untried cell; (None, …) when there is none left."""
+        search, number = self._searches[stream], self._number
+        if not self._walks() and self._useless < _PATIENCE:
+            suggestion = search.suggest(number)
+            return suggestion.settings | self._budget_setting(stream), suggestion.sampler_state
+        if space_size(self._spec) is not None:
+            settings = self._cell(stream)
+        else:
+            settings = self._draw(stream) if self._useless < _LIMIT else None
+        if settings is not None:
+            search.take(number, settings)
+        return settings, {}
+
+    def _draw(self, stream: int) -> dict[str, Any]:
+        random_ = random.Random(f"{self._spec.engine.seed} {stream} {self._number}")  # noqa: S311 - no secret
+        return draw(self._spec, random_) | self._budget_setting(stream)
+
+    def _cell(self, stream: int) -> dict[str, Any] | None:
+        """A cell of this budget that was not proposed yet: in order for a grid, else in a seeded shuffle."""
+        if stream not in self._untried:
+            mine = [cell for cell in cells(self._spec) if cell.items() >= self._budget_setting(stream).items()]
+            if not self._walks():
+                random.Random(f"{self._spec.engine.seed} {stream}").shuffle(mine)  # noqa: S311 - no secret
+            self._untried[stream] = iter(mine)
+        fresh = (cell for cell in self._untried[stream] if canonical_json(cell) not in self._proposed)
+        return next(fresh, None)
+
+    def _budget_setting(self, stream: int) -> dict[str, Any]:
+        return {BUDGET: self._budgets[stream]} if len(self._budgets) > 1 else {}
+
+    def _judged(self, planned: PlannedTrial, sampler_state: Mapping[str, Any]) -> tuple[Proposal, PlannedTrial]:
+        """The proposal with its verdict; from here on it is known."""
+        earlier = self._trained.get(planned.fingerprint)
+        verdict: Verdict = "infeasible" if not planned.feasible else "duplicate" if earlier is not None else "trial"
+        proposal = Proposal(
+            number=self._number,
+            budget_flops=planned.budget_flops,
+            baseline=planned.baseline,
+            settings=planned.settings,
+            verdict=verdict,
+            reason=f"the same experiment as trial {earlier}" if verdict == "duplicate" else planned.reason,
+            fingerprint=planned.fingerprint,
+            sampler_state=dict(sampler_state),
+        )
+        self._count(proposal)
+        if proposal.baseline is None and verdict != "trial":
+            self._search_of(proposal).tell(proposal.number, "failed", None)
+        return proposal, planned
+
+    def _count(self, proposal: Proposal) -> None:
+        self._number = proposal.number + 1
+        self._proposed.add(canonical_json(proposal.settings))
+        self._useless = 0 if proposal.verdict == "trial" else self._useless + 1
+        if proposal.baseline is None and proposal.verdict != "trial":
+            self._unusable += 1
+        if proposal.verdict == "trial":
+            self._trained[proposal.fingerprint] = proposal.number
+            if proposal.baseline is None:
+                self._trials[self._budgets.index(proposal.budget_flops)] += 1
+
+    def _search_of(self, proposal: Proposal) -> OptunaSearch:
+        return self._searches[self._budgets.index(proposal.budget_flops)]
+
+    def _remember(self, ledger: Ledger) -> None:
+        records = records_by_trial(ledger.records())
+        for proposal in ledger.proposals():
+            self._count(proposal)
+            if proposal.baseline is None:
+                self._search_of(proposal).restore(_past(self._spec, ledger, proposal, records.get(proposal.number, ())))
+
+
+def outcome_of(spec: SweepSpec, records: tuple[Record, ...]) -> tuple[Ending, tuple[float, ...] | None]:
+    """How a trial ended, and the objectives of a complete one: means over its seeds."""
+    if any(record.state == "pruned" for record in records):
+        return "pruned", None
+    if not records or any(record.state != "complete" for record in records):
+        return "failed", None
+    return "complete", tuple(
+        sum(_objective(spec, record, name) for record in records) / len(records) for name in spec.engine.objectives
+    )
+
+
+def records_by_trial(records: tuple[Record, ...]) -> dict[int, tuple[Record, ...]]:
+    """Records grouped by trial, seeds in order."""
+    grouped: dict[int, tuple[Record, ...]] = {}
+    for record in records:
+        grouped[record.trial] = (*grouped.get(record.trial, ()), record)
+    return grouped
+
+
+def is_over(records: tuple[Record, ...]) -> bool:
+    """Whether all runs of a trial have ended."""
+    return all(record.state not in ("waiting", "running") for record in records)
+
+
+def _objective(spec: SweepSpec, record: Record, name: str) -> float:
+    match name:
+        case "train_flops":
+            account = spec.budget.account if spec.budget else "matmul"
+            value = (record.train_flops or {}).get(account)
+        case "n_params":
+            value = record.n_params
+        case _:
+            value = record.val_nll
+    if value is None:
+        raise ValueError(f"run {record.run_id} is complete but has no {name}")
+    return value
+
+
+def _past(spec: SweepSpec, ledger: Ledger, proposal: Proposal, records: tuple[Record, ...]) -> PastTrial:
+    ending: Ending | None = "failed"
+    values: tuple[float, ...] | None = None
+    reports: dict[int, float] = {}
+    if proposal.verdict == "trial":
+        ending, values = outcome_of(spec, records) if is_over(records) else (None, None)
+        if spec.engine.pruner != "none":
+            measured = ledger.measurements(records[0].run_id)
+            reports = {round(100 * share): measurement.val_nll for share, measurement in measured}
+    return PastTrial(proposal.number, proposal.settings, proposal.sampler_state, ending, values, reports)

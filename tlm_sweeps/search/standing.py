@@ -1,0 +1,57 @@
+"""How a sweep stands according to its ledger alone: for those who look on, whether or not it is running."""
+
+from __future__ import annotations
+
+from tlm_sweeps.compute.planning import trials_wanted
+from tlm_sweeps.runs.ledger import Ledger
+from tlm_sweeps.runs.record import Record
+from tlm_sweeps.search.progress import RunningRun, SweepProgress, planned_total
+from tlm_sweeps.search.proposing import is_over, records_by_trial
+from tlm_sweeps.spec.sweep import SweepSpec
+
+
+def standing(spec: SweepSpec, ledger: Ledger) -> SweepProgress:
+    """The sweep as it was last written down; what running runs spent since their last evaluation is not in it.
+
+    Args:
+        spec: the sweep's own, from its ledger.
+        ledger: open to read.
+    """
+    records = ledger.records()
+    trials = [each for each in records_by_trial(records).values() if each[0].state != "infeasible"]
+    unusable = [each for each in ledger.proposals() if each.baseline is None and each.verdict != "trial"]
+    wanted = trials_wanted(spec, len(unusable))
+    account = spec.budget.account if spec.budget else "matmul"
+    running = [(record, ledger.measurements(record.run_id)) for record in records if record.state == "running"]
+    in_flight = sum(measured[-1][1].train_flops[account] for _, measured in running if measured)
+    total = spec.budget.total if spec.budget else None
+    return SweepProgress(
+        sweep=spec.name,
+        trials_over=sum(is_over(each) for each in trials),
+        trials_wanted=wanted,
+        running=tuple(
+            RunningRun(
+                run_id=record.run_id,
+                trial=record.trial,
+                settings=record.settings,
+                baseline=record.baseline,
+                seed=record.seed,
+                share=measured[-1][0] if measured else 0.0,
+                val_nll=measured[-1][1].val_nll if measured else None,
+            )
+            for record, measured in running
+        ),
+        best=best_of(records),
+        spent_flops=ledger.spent_flops() + in_flight,
+        total_flops=total or planned_total(wanted, trials),
+        states=ledger.states(),
+        elapsed_seconds=0.0,
+        remaining_seconds=None,
+        news=(),
+    )
+
+
+def best_of(records: tuple[Record, ...]) -> Record | None:
+    """The complete run of lowest validation NLL."""
+    scored = [record for record in records if record.state == "complete" and record.val_nll is not None]
+    return min(scored, key=lambda record: record.val_nll or 0.0, default=None)

@@ -1,0 +1,117 @@
+"""A sweep from its spec: check, open or take up its ledger, start workers, coordinate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tlm_sweeps.compute.feasibility import ensure_feasible
+from tlm_sweeps.compute.planning import FactsOf
+from tlm_sweeps.corpora.facts import facts_reader
+from tlm_sweeps.errors import InputError
+from tlm_sweeps.runs import provenance
+from tlm_sweeps.runs.folders import sweep_folder
+from tlm_sweeps.runs.ledger import Ledger, writing
+from tlm_sweeps.search.coordinator import Coordinator
+from tlm_sweeps.search.pool import LocalPool
+from tlm_sweeps.search.progress import SweepProgress
+from tlm_sweeps.spec.difference import difference
+from tlm_sweeps.spec.fingerprint import canonical_json, fingerprint
+from tlm_sweeps.spec.sweep import SweepSpec
+
+_MAY_GROW = ("engine.trials", "budget.total")
+"""What may be raised under the same name: more of the same search."""
+_MAY_CHANGE = ("question", "tracking")
+"""What has no bearing on any result."""
+
+
+def sweep(
+    spec: SweepSpec,
+    runs: Path,
+    *,
+    data_dir: Path | None = None,
+    workers: int | None = None,
+    argv: tuple[str, ...] = (),
+) -> Iterator[SweepProgress]:
+    """Run a sweep, or go on with it: the same call resumes.
+
+    Args:
+        spec: what to run.
+        runs: folder of all sweeps; this one lives in `runs/<name>`.
+        data_dir: where named corpora are looked for first.
+        workers: worker processes; by default one a core.
+        argv: the command, for the records.
+
+    Yields:
+        A picture of the sweep a few times a second, the last one when nothing is left to try.
+
+    Raises:
+        InputError: before anything is written, when the sweep cannot run or changed under the same name.
+    """
+    folder = sweep_folder(runs, spec.name)
+    facts_of = facts_reader(data_dir)
+    ensure_feasible(spec, facts_of)
+    with writing(folder) as ledger:
+        _ensure_same(spec, ledger, facts_of)
+        origin = provenance.capture(argv)
+        ledger.set_meta(
+            {
+                "spec": spec.model_dump_json(exclude_unset=True),
+                "fingerprint": fingerprint(spec),
+                "corpora": canonical_json(_corpora(spec, facts_of)),
+                "created_at": ledger.meta("created_at") or datetime.now(UTC).isoformat(timespec="seconds"),
+                "argv": canonical_json(list(origin.argv)),
+            }
+        )
+        with closing(LocalPool(workers or cores(), folder, data_dir)) as pool:
+            yield from Coordinator(spec, ledger, pool, facts_of, origin, fingerprint(spec)).run()
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _ensure_same(spec: SweepSpec, ledger: Ledger, facts_of: FactsOf) -> None:
+    kept = ledger.meta("spec")
+    if kept is None:
+        return
+    old = SweepSpec.model_validate_json(kept)
+    changes = difference(_comparable(old, spec), spec)
+    if changes:
+        listed = "\n  ".join(changes)
+        raise InputError(
+            f"sweep `{spec.name}` exists with another spec:\n  {listed}",
+            place=str(ledger.folder),
+            hint="give the changed sweep a name of its own, e.g. `--set name=" + spec.name + "-2`",
+        )
+    corpora = ledger.meta("corpora")
+    if corpora != canonical_json(_corpora(spec, facts_of)):
+        raise InputError(
+            f"the text of sweep `{spec.name}` has changed since it began",
+            place=str(ledger.folder),
+            hint="give the sweep on the new text a name of its own, e.g. `--set name=" + spec.name + "-2`",
+        )
+
+
+def _comparable(spec: SweepSpec, wanted: SweepSpec) -> SweepSpec:
+    """A spec with those fields taken from `wanted` that may differ: results do not depend on them, or it grows."""
+    update: dict[str, object] = {field: getattr(wanted, field) for field in _MAY_CHANGE}
+    if _grows(spec.engine.trials, wanted.engine.trials):
+        update["engine"] = spec.engine.model_copy(update={"trials": wanted.engine.trials})
+    if spec.budget and wanted.budget and _grows(spec.budget.total, wanted.budget.total):
+        update["budget"] = spec.budget.model_copy(update={"total": wanted.budget.total})
+    return spec.model_copy(update=update)
+
+
+def _grows(old: int | None, new: int | None) -> bool:
+    return old is not None and new is not None and new >= old
+
+
+def _corpora(spec: SweepSpec, facts_of: FactsOf) -> dict[str, str]:
+    """Fingerprints of the texts that the sweep is known to read."""
+    facts = facts_of(spec.experiment.corpus)
+    return {facts.name: facts.fingerprint}
