@@ -14,7 +14,8 @@ from pathlib import Path
 
 from tlm_sweeps.search.messages import REPORTS, Advanced, Checkpointed, Ended, Measured, Message
 
-_CLOSE_SECONDS = 5.0
+_CLOSE_SECONDS = 15.0
+"""More than a tracker's last words take."""
 
 
 @dataclass(frozen=True)

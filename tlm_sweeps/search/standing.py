@@ -2,12 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 from tlm_sweeps.compute.planning import trials_wanted
-from tlm_sweeps.runs.ledger import Ledger
+from tlm_sweeps.errors import RunError
+from tlm_sweeps.runs.ledger import Ledger, Writer, reading, writer_of
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.progress import RunningRun, SweepProgress, planned_total
 from tlm_sweeps.search.proposing import is_over, records_by_trial
 from tlm_sweeps.spec.sweep import SweepSpec
+
+
+@dataclass(frozen=True)
+class SweepStatus:
+    """A sweep as its ledger has it, and who is writing there."""
+
+    spec: SweepSpec
+    progress: SweepProgress
+    records: tuple[Record, ...]
+    created_at: str
+    """When the sweep began, UTC, ISO 8601."""
+    writer: Writer | None
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether there are runs still to be trained."""
+        return bool(self.progress.states.get("waiting") or self.progress.states.get("running"))
+
+
+def read_status(folder: Path) -> SweepStatus:
+    """Look at a sweep without getting in its way.
+
+    Raises:
+        InputError: when there is no such sweep.
+    """
+    with reading(folder) as ledger:
+        spec = kept_spec(ledger)
+        return SweepStatus(
+            spec=spec,
+            progress=standing(spec, ledger),
+            records=ledger.records(),
+            created_at=ledger.meta("created_at") or "",
+            writer=writer_of(folder),
+        )
+
+
+def kept_spec(ledger: Ledger) -> SweepSpec:
+    """The spec that a ledger was begun with."""
+    kept = ledger.meta("spec")
+    if kept is None:
+        raise RunError(
+            f"sweep `{ledger.folder.name}` was begun but holds no spec yet", hint="start it again with its command"
+        )
+    return SweepSpec.model_validate_json(kept)
 
 
 def standing(spec: SweepSpec, ledger: Ledger) -> SweepProgress:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tlm_sweeps.compute.feasibility import ensure_feasible
+from tlm_sweeps.compute.footprint import cores
 from tlm_sweeps.compute.planning import FactsOf
 from tlm_sweeps.corpora.facts import facts_reader
 from tlm_sweeps.errors import InputError
@@ -68,11 +68,6 @@ def sweep(
         )
         with closing(LocalPool(workers or cores(), folder, data_dir)) as pool:
             yield from Coordinator(spec, ledger, pool, facts_of, origin, fingerprint(spec)).run()
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _ensure_same(spec: SweepSpec, ledger: Ledger, facts_of: FactsOf) -> None:

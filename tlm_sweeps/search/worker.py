@@ -11,8 +11,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import assert_never
@@ -37,12 +36,13 @@ from tlm_sweeps.spec.fingerprint import fingerprint
 from tlm_sweeps.tracking.tracker import TrackedRun, Tracker, open_tracker
 from tlm_sweeps.training.checkpoint import DamagedCheckpoint, SavedCheckpoint, load, save, save_model
 from tlm_sweeps.training.job import TrainingJob
-from tlm_sweeps.training.loop import Diverged, Outcome, finish, train
+from tlm_sweeps.training.loop import Diverged, finish, train
 from tlm_sweeps.training.state import RunState, start
 
 CHECKPOINT_SECONDS = 30.0
 """Time between checkpoints: what a killed run loses at most."""
 _ADVANCED_SECONDS = 0.25
+_NOT_RESULTS = ("train_flops", "stopped_early")
 
 
 class Paused(Exception):  # noqa: N818 - not an error: the run is put down
@@ -66,51 +66,41 @@ class Worker:
         while True:
             match ORDERS.validate_json(self._connection.recv_bytes()):
                 case TrainOrder() as order:
-                    self._send(self._trained(order))
+                    self._run(order)
                 case GoOn() | Prune() | Pause():
                     continue  # came when the run it was meant for had ended
 
-    def _trained(self, order: TrainOrder) -> Ended:
-        """Train a run to whatever end it comes."""
+    def _run(self, order: TrainOrder) -> None:
+        """Train a run to whatever end it comes; the coordinator hears of it before the tracker does."""
         folder = Path(order.folder)
-        ended = Ended(run_id=order.run_id, lease=order.lease, state="failed")
+        tracker: Tracker | None = None
         try:
-            return ended.model_copy(update=self._train(order, folder))
-        except Diverged as error:
-            return ended.model_copy(update={"reason": f"diverged: {error}"})
-        except (EOFError, BrokenPipeError):
-            raise  # the coordinator is gone
-        except MemoryError:
-            return ended.model_copy(update={"reason": "out of memory"})
-        except Exception as error:  # noqa: BLE001 - whatever a run dies of is its record, and the sweep goes on
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
-            return ended.model_copy(update={"reason": _reason(error)})
+            state = _taken_up(_job(order), self._corpus(order), folder, order)
+            tracker = open_tracker(order.tracking, _tracked(order, folder, state))
+            ending = self._train(order, state, folder, tracker)
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise  # the coordinator is gone
+        except Exception as error:  # noqa: BLE001 - whatever a run dies of is its record, and the sweep goes on
+            ending = {"state": "failed", "reason": _reason(error, folder)}
+        ended = Ended.model_validate({"run_id": order.run_id, "lease": order.lease, **ending})
+        self._send(ended)
+        if tracker is not None:
+            _tell(tracker, ended)
 
-    def _train(self, order: TrainOrder, folder: Path) -> dict[str, object]:
-        folder.mkdir(parents=True, exist_ok=True)
-        job = TrainingJob(
-            experiment=order.experiment,
-            seed=order.seed,
-            steps=Steps(order.experiment.training.batch_size, order.windows_per_epoch, order.steps),
-        )
-        state = _taken_up(job, self._corpus(order), folder, order)
-        with _tracked(order, folder, state) as tracker:
-            try:
-                self._follow(order, state, folder, tracker)
-            except Paused:
-                tracker.mark_preempting()
-                tracker.finish({}, "waiting")
-                return {"state": "paused"}
-            except Pruned:
-                results = _stopped(state)
-                tracker.finish(results | {"train_flops": state.train_flops}, "pruned")
-                reason = "stopped by the pruner"
-                return {"state": "pruned", "results": results, "train_flops": state.train_flops, "reason": reason}
-            outcome = finish(state)
-            save_model(state, folder)
-            tracker.finish(_results(outcome) | {"train_flops": outcome.train_flops}, "complete")
-        return {"state": "complete", "results": _results(outcome), "train_flops": outcome.train_flops}
+    def _train(self, order: TrainOrder, state: RunState, folder: Path, tracker: Tracker) -> dict[str, object]:
+        """How the run ended, in the fields of `Ended`."""
+        try:
+            self._follow(order, state, folder, tracker)
+        except Paused:
+            return {"state": "paused"}
+        except Pruned:
+            spent, reason = state.train_flops, "stopped by the pruner"
+            return {"state": "pruned", "results": _stopped(state), "train_flops": spent, "reason": reason}
+        outcome = finish(state)
+        save_model(state, folder)
+        results = {name: value for name, value in vars(outcome).items() if name not in _NOT_RESULTS}
+        return {"state": "complete", "results": results, "train_flops": outcome.train_flops}
 
     def _follow(self, order: TrainOrder, state: RunState, folder: Path, tracker: Tracker) -> None:
         """Drive the training generator: pass measurements on, checkpoint now and then, obey."""
@@ -173,33 +163,35 @@ class Worker:
         self._connection.send_bytes(message.model_dump_json().encode())
 
 
-@contextmanager
-def _tracked(order: TrainOrder, folder: Path, state: RunState) -> Iterator[Tracker]:
-    tracker = open_tracker(
-        order.tracking,
-        TrackedRun(
-            run_id=order.run_id,
-            sweep=order.sweep,
-            sweep_fingerprint=order.sweep_fingerprint,
-            trial=order.trial,
-            seed=order.seed,
-            settings=order.settings,
-            spec=order.experiment.model_dump(mode="json"),
-            budget_flops=order.budget_flops,
-            account=order.account,
-            n_params=order.n_params,
-            tags=order.tracking.tags,
-            job_type="train",
-            resumed_from_step=state.step or None,
-            folder=folder,
-            provenance=order.provenance,
-        ),
+def _job(order: TrainOrder) -> TrainingJob:
+    steps = Steps(order.experiment.training.batch_size, order.windows_per_epoch, order.steps)
+    return TrainingJob(experiment=order.experiment, seed=order.seed, steps=steps)
+
+
+def _tracked(order: TrainOrder, folder: Path, state: RunState) -> TrackedRun:
+    return TrackedRun(
+        run_id=order.run_id,
+        sweep=order.sweep,
+        sweep_fingerprint=order.sweep_fingerprint,
+        trial=order.trial,
+        seed=order.seed,
+        settings=order.settings,
+        spec=order.experiment.model_dump(mode="json"),
+        budget_flops=order.budget_flops,
+        account=order.account,
+        n_params=order.n_params,
+        tags=order.tracking.tags,
+        resumed_from_step=state.step or None,
+        folder=folder,
+        provenance=order.provenance,
     )
-    try:
-        yield tracker
-    except BaseException:
-        tracker.finish({}, "failed")
-        raise
+
+
+def _tell(tracker: Tracker, ended: Ended) -> None:
+    if ended.state == "paused":
+        tracker.mark_preempted()
+    else:
+        tracker.finish({**ended.results, "train_flops": ended.train_flops, "reason": ended.reason}, ended.state)
 
 
 def _taken_up(job: TrainingJob, corpus: Corpus, folder: Path, order: TrainOrder) -> RunState:
@@ -210,11 +202,6 @@ def _taken_up(job: TrainingJob, corpus: Corpus, folder: Path, order: TrainOrder)
         except DamagedCheckpoint as error:
             print(f"{order.run_id}: {error}", file=sys.stderr)
     return start(job, corpus)
-
-
-def _results(outcome: Outcome) -> dict[str, float | int | None]:
-    """The measured fields of a record."""
-    return {name: value for name, value in vars(outcome).items() if name not in ("train_flops", "stopped_early")}
 
 
 def _stopped(state: RunState) -> dict[str, float | int | None]:
@@ -237,11 +224,15 @@ def _keep_measurements(metrics: Path, measurements: list[Measurement]) -> None:
         metrics.write_text(text, encoding="utf-8")
 
 
-def _reason(error: Exception) -> str:
-    if "not enough memory" in str(error) or "out of memory" in str(error):
+def _reason(error: Exception, folder: Path) -> str:
+    """Why a run failed, in a line; the whole story goes to `error.txt` when it is not a plain divergence."""
+    if isinstance(error, Diverged):
+        return f"diverged: {error}"
+    with suppress(OSError):  # a full disk must not hide what happened
+        (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+    if isinstance(error, MemoryError) or "not enough memory" in str(error) or "out of memory" in str(error):
         return "out of memory"
-    first = str(error).splitlines()[0] if str(error) else ""
-    return f"crashed: {type(error).__name__}: {first}"[:500]
+    return f"crashed: {type(error).__name__}: {str(error).partition(chr(10))[0]}"[:500]
 
 
 def main() -> None:

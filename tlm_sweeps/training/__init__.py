@@ -1,1 +1,1 @@
-""""""
+"""One run: windows, optimizer, evaluation, loop, checkpoints. It knows no search, no ledger and no tracker."""

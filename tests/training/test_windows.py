@@ -1,0 +1,93 @@
+"""Which windows are trained on: where they lie, how often, and that a batch depends on its step alone."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tlm_sweeps.compute.facts import CorpusFacts
+from tlm_sweeps.compute.steps import Steps, windows_per_epoch
+from tlm_sweeps.spec.experiment import ExperimentSpec
+from tlm_sweeps.training.job import TrainingJob
+from tlm_sweeps.training.windows import TrainingWindows, resident, window_starts
+
+
+def job_on(n_train: int, context: int, windows: str, *, predict: str = "last", batch_size: int = 3, seed: int = 0):
+    experiment = ExperimentSpec.model_validate(
+        {
+            "corpus": {"name": "numbers"},
+            "model": {"kind": "attention", "width": 4, "context": context},
+            "training": {"windows": windows, "predict": predict, "batch_size": batch_size},
+        }
+    )
+    count = windows_per_epoch(experiment, CorpusFacts("numbers", "char", 2, n_train, 0, 0, ""))
+    return TrainingJob(experiment, seed, Steps(batch_size, count, 100))
+
+
+def batches(job: TrainingJob, n_train: int) -> TrainingWindows:
+    return TrainingWindows(job, resident(np.arange(n_train), torch.device("cpu")))
+
+
+@given(n_train=st.integers(20, 200), context=st.integers(1, 12), epoch=st.integers(0, 50), seed=st.integers(0, 99))
+@settings(deadline=None)
+def test_every_window_and_its_target_lie_in_the_text(n_train: int, context: int, epoch: int, seed: int):
+    for windows in ("replacement", "shuffled"):
+        job = job_on(n_train, context, windows, seed=seed)
+        starts = window_starts(job, n_train, epoch)
+        assert len(starts) == job.steps.windows_per_epoch
+        if len(starts):
+            assert starts.min() >= 0
+            assert starts.max() + context < n_train
+
+
+@given(n_train=st.integers(20, 200), context=st.integers(1, 12), epoch=st.integers(0, 50))
+@settings(deadline=None)
+def test_shuffled_windows_do_not_overlap(n_train: int, context: int, epoch: int):
+    starts = np.sort(window_starts(job_on(n_train, context, "shuffled"), n_train, epoch))
+    assert set(np.diff(starts)) <= {context}
+
+
+def test_replacement_draws_every_start_about_equally_often():
+    job = job_on(26, 5, "replacement")
+    drawn = Counter(int(start) for epoch in range(2000) for start in window_starts(job, 26, epoch))
+    expected = 2000 * job.steps.windows_per_epoch / 21
+    assert set(drawn) == set(range(21))
+    assert all(abs(count - expected) < 5 * expected**0.5 for count in drawn.values())
+
+
+def test_shuffled_epochs_begin_at_every_offset():
+    job = job_on(60, 5, "shuffled")
+    assert {int(window_starts(job, 60, epoch).min()) for epoch in range(100)} == set(range(5))
+
+
+@pytest.mark.parametrize("windows", ["replacement", "shuffled"])
+def test_targets_follow_their_inputs(windows: str):
+    inputs, targets = batches(job_on(100, 7, windows), 100).batch(4)
+    assert torch.equal(targets, inputs[:, -1:] + 1)
+    inputs, targets = batches(job_on(100, 7, windows, predict="all"), 100).batch(4)
+    assert torch.equal(targets, inputs + 1)
+    assert inputs.dtype == targets.dtype == torch.int64
+
+
+@pytest.mark.parametrize("windows", ["replacement", "shuffled"])
+def test_an_epochs_batches_hold_its_windows_and_the_last_is_smaller(windows: str):
+    job = job_on(100, 7, windows)
+    found = [batches(job, 100).batch(step)[0] for step in range(2 * job.steps.per_epoch)]
+    sizes = [len(inputs) for inputs in found]
+    assert sizes == [job.steps.windows_after(step + 1) - job.steps.windows_after(step) for step in range(len(sizes))]
+    for epoch in range(2):
+        rows = torch.cat(found[epoch * job.steps.per_epoch : (epoch + 1) * job.steps.per_epoch])
+        assert rows[:, 0].tolist() == window_starts(job, 100, epoch).tolist()
+
+
+def test_a_batch_depends_on_its_step_and_seed_alone():
+    job = job_on(100, 7, "shuffled")
+    in_order, backwards = batches(job, 100), batches(job, 100)
+    forth = [in_order.batch(step)[0] for step in range(20)]
+    back = [backwards.batch(step)[0] for step in reversed(range(20))]
+    assert all(torch.equal(one, other) for one, other in zip(forth, reversed(back), strict=True))
+    other_seed = batches(job_on(100, 7, "shuffled", seed=1), 100)
+    assert not torch.equal(forth[0], other_seed.batch(0)[0])

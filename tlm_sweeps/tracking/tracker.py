@@ -1,0 +1,70 @@
+"""The tracker protocol: what a run tells the outside while it trains, and who listens.
+
+The contract, for every tracker: no call raises, whatever is wrong outside; `log` returns in microseconds; `finish`
+and `mark_preempted` return within a few seconds; nothing a tracker does can change a result. Refuses to know how the
+telling is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, assert_never
+
+from tlm_sweeps.runs.record import Measurement, State
+from tlm_sweeps.spec.sweep import TrackingSpec
+from tlm_sweeps.tracking.tracked_run import TrackedRun
+from tlm_sweeps.tracking.wandb_tracker import WandbTracker
+
+
+class Tracker(Protocol):
+    """Open it with `open_tracker`, `log` every measurement, then end it once, by `finish` or `mark_preempted`.
+
+    A tracker that is never ended (the process crashed) leaves the run marked as failed, with all that was logged.
+    What is called after the end is ignored.
+    """
+
+    def log(self, measurement: Measurement) -> None:
+        """One more point of the curves."""
+        ...
+
+    def finish(self, record_summary: Mapping[str, Any], state: State) -> None:
+        """The run has ended.
+
+        Args:
+            record_summary: fields of its `Record`, as many as there are.
+            state: how it ended; `complete` and `pruned` are successes to the outside, others are not.
+        """
+        ...
+
+    def mark_preempted(self) -> None:
+        """The run is interrupted (SIGTERM, Ctrl-C) and will go on later under the same id."""
+        ...
+
+
+class Silent:
+    """Tells nobody."""
+
+    def log(self, measurement: Measurement) -> None:
+        """Nothing is told."""
+
+    def finish(self, record_summary: Mapping[str, Any], state: State) -> None:
+        """Nothing is told."""
+
+    def mark_preempted(self) -> None:
+        """Nothing is told."""
+
+
+def open_tracker(tracking: TrackingSpec, run: TrackedRun) -> Tracker:
+    """The tracker that the spec asks for. Returns in milliseconds and never raises.
+
+    Args:
+        tracking: `wandb: off` gives a silent tracker; offline and online give W&B's.
+        run: what is tracked.
+    """
+    match tracking.wandb:
+        case "off":
+            return Silent()
+        case "offline" | "online":
+            return WandbTracker(tracking, run)
+        case _:
+            assert_never(tracking.wandb)

@@ -1,0 +1,208 @@
+"""A run on disk: safetensors for what is large, JSON for the rest, one sha256 over both. No pickles.
+
+Files are written under another name, synced and renamed, the JSON last: a checkpoint whose JSON exists is whole, and
+the hash tells whether it still is. The two newest are kept. Which run may use a folder is for the caller to say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load as tensors_from_bytes
+from safetensors.torch import save as bytes_of_tensors
+from torch import Tensor
+
+from tlm_sweeps.errors import RunError
+from tlm_sweeps.runs.record import Measurement
+from tlm_sweeps.training.job import TokenisedCorpus, TrainingJob
+from tlm_sweeps.training.state import CPU, Best, RunState, set_weights, start
+
+KEPT = 2
+"""Checkpoints that stay in the folder: the newest, and one to fall back on."""
+
+
+@dataclass(frozen=True)
+class SavedCheckpoint:
+    """What must be remembered of a checkpoint, so that nothing else can pass for it."""
+
+    name: str
+    """Of its two files, without `.safetensors` and `.json`."""
+    sha256: str
+    """Over the content of both."""
+    step: int
+
+
+class DamagedCheckpoint(RunError):  # noqa: N818 named for what it is about
+    """A checkpoint's files are torn, altered or gone."""
+
+
+def save(state: RunState, folder: Path) -> SavedCheckpoint:
+    """Write the run as it is now and drop all but this checkpoint and the one before it.
+
+    Later ones are dropped too: they could not be read when this run resumed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"step-{state.step:09d}"
+    tensors, facts = bytes_of_tensors(_tensors(state)), _facts(state)
+    sha256 = _sha256(tensors, facts)
+    _write(folder / f"{name}.safetensors", tensors)
+    _write(folder / f"{name}.json", json.dumps({"sha256": sha256, "facts": facts}).encode())
+    _sync_folder(folder)
+    kept = [each for each in _names(folder) if each <= name][:KEPT]
+    for old in set(_names(folder)).difference(kept):
+        (folder / f"{old}.json").unlink()
+        (folder / f"{old}.safetensors").unlink(missing_ok=True)
+    return SavedCheckpoint(name, sha256, state.step)
+
+
+def load(
+    job: TrainingJob, corpus: TokenisedCorpus, folder: Path, saved: SavedCheckpoint, device: torch.device = CPU
+) -> RunState:
+    """The run as it was when this checkpoint was saved.
+
+    Raises:
+        DamagedCheckpoint: the files are not those that were saved; the message names them.
+        RunError: they belong to another job or corpus.
+    """
+    return _loaded(job, corpus, folder / saved.name, saved.sha256, device)
+
+
+def load_latest(job: TrainingJob, corpus: TokenisedCorpus, folder: Path, device: torch.device = CPU) -> RunState | None:
+    """The run at the newest checkpoint of the folder that is whole, or None where there is none.
+
+    Raises:
+        RunError: the checkpoint belongs to another job or corpus.
+    """
+    for name in _names(folder):
+        try:
+            return _loaded(job, corpus, folder / name, None, device)
+        except DamagedCheckpoint:
+            continue
+    return None
+
+
+def save_model(state: RunState, folder: Path) -> tuple[Path, Path]:
+    """Write the weights that the run ends with and what is needed to build their module.
+
+    Returns:
+        `model.safetensors`, by parameter name; `model.json`: the experiment, the seed and the vocabulary's size.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    weights, description = folder / "model.safetensors", folder / "model.json"
+    _write(weights, bytes_of_tensors(_on_cpu(state.final_weights)))
+    _write(description, json.dumps(_identity(state.job, state.corpus), indent=2).encode())
+    _sync_folder(folder)
+    return weights, description
+
+
+def _tensors(state: RunState) -> dict[str, Tensor]:
+    tensors = {f"model/{name}": each.detach() for name, each in state.module.named_parameters()}
+    if state.best is not None and state.best.weights is not None:
+        tensors |= {f"best/{name}": each for name, each in state.best.weights.items()}
+    return _on_cpu(tensors | _moments(state) | {"loss_sum": state.loss_sum})
+
+
+def _moments(state: RunState) -> dict[str, Tensor]:
+    """The optimizer's tensors by name: the live ones, so that a resumed run can copy into them."""
+    return {
+        f"{what}/{name}": each
+        for group in state.optimizer
+        for what, tensors in (("mean", group.means), ("square", group.squares), ("count", group.counts))
+        for name, each in zip(group.names, tensors, strict=True)
+    }
+
+
+def _facts(state: RunState) -> dict[str, Any]:
+    return {
+        "identity": _identity(state.job, state.corpus),
+        "step": state.step,
+        "wall_seconds": state.wall_seconds,
+        "measurements": [each.model_dump(mode="json") for each in state.measurements],
+        "best": None if state.best is None else {"step": state.best.step, "val_nll": state.best.val_nll},
+    }
+
+
+def _identity(job: TrainingJob, corpus: TokenisedCorpus) -> dict[str, Any]:
+    return {
+        "experiment": job.experiment.model_dump(mode="json"),
+        "seed": job.seed,
+        "steps": asdict(job.steps),
+        "corpus": asdict(corpus.facts),
+    }
+
+
+def _loaded(
+    job: TrainingJob, corpus: TokenisedCorpus, stem: Path, sha256: str | None, device: torch.device
+) -> RunState:
+    tensors, facts = _verified(stem, sha256)
+    if facts["identity"] != _identity(job, corpus):
+        raise RunError("the checkpoint belongs to another experiment, seed or corpus", place=f"{stem}.json")
+    state = start(job, corpus, device)
+    set_weights(state.module, _part(tensors, "model"))
+    with torch.no_grad():
+        for name, each in _moments(state).items():
+            each.copy_(tensors[name])
+    state.loss_sum.copy_(tensors["loss_sum"])
+    state.step, state.wall_seconds = facts["step"], facts["wall_seconds"]
+    state.measurements = [Measurement.model_validate(each) for each in facts["measurements"]]
+    if facts["best"] is not None:
+        best_weights = {name: each.to(device) for name, each in _part(tensors, "best").items()}
+        state.best = Best(**facts["best"], weights=best_weights or None)
+    return state
+
+
+def _verified(stem: Path, sha256: str | None) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What the two files hold, if they are those that were written (and, given its hash, that very checkpoint)."""
+    try:
+        written = json.loads(Path(f"{stem}.json").read_bytes())
+        content, facts = Path(f"{stem}.safetensors").read_bytes(), written["facts"]
+        expected = sha256 or written["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedCheckpoint(f"the checkpoint cannot be read: {error}", place=str(stem)) from error
+    found = _sha256(content, facts)
+    if found != expected:
+        raise DamagedCheckpoint(
+            f"the checkpoint is damaged: its sha256 is {found[:12]}…, not {expected[:12]}…", place=f"{stem}.safetensors"
+        )
+    return tensors_from_bytes(content), facts
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{prefix}/"): each for name, each in tensors.items() if name.startswith(f"{prefix}/")}
+
+
+def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: each.cpu() for name, each in tensors.items()}
+
+
+def _sha256(tensors: bytes, facts: dict[str, Any]) -> str:
+    return hashlib.sha256(tensors + json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _names(folder: Path) -> list[str]:
+    """Names of the folder's checkpoints, the newest first."""
+    return sorted((each.stem for each in folder.glob("step-*.json")), reverse=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the renames themselves survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

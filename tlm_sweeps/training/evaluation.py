@@ -1,0 +1,74 @@
+"""Mean NLL of a model over windows of a split. It changes nothing and charges nothing to the budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tlm_sweeps.compute.counting import forward_flops_per_window
+from tlm_sweeps.compute.steps import EvaluationWindows, evaluation_windows
+from tlm_sweeps.errors import InputError
+from tlm_sweeps.spec.experiment import ExperimentSpec
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found."""
+
+    nll: float
+    """Nats per target."""
+    windows: int
+    targets: int
+
+
+def evaluate(module: nn.Module, tokens: Int[Tensor, " n"], experiment: ExperimentSpec) -> Evaluation:
+    """NLL over the windows that the experiment scores: so many, from the beginning of the split.
+
+    Args:
+        module: in either mode, to which it returns.
+        tokens: the split, on the module's device.
+        experiment: says which windows, which of their positions, and whether the mean is over targets or over
+            batches (the study's: the last batch, though smaller, counts as much as the others).
+
+    Raises:
+        InputError: the split is shorter than one window.
+    """
+    windows = evaluation_windows(experiment, tokens.shape[0])
+    context = experiment.model.context
+    if windows.count == 0:
+        raise InputError(
+            f"a split of {tokens.shape[0]} tokens is too short to evaluate on: one window needs {context + 1}",
+            place="model.context",
+            hint=f"use a context below {tokens.shape[0]}, or a longer text",
+        )
+    was_training = module.training
+    module.eval()
+    with torch.inference_mode():
+        nll = _mean_nll(module, tokens.unfold(0, context + 1, windows.stride), windows, experiment)
+    module.train(was_training)
+    return Evaluation(nll, windows.count, windows.count * (context if windows.score == "all" else 1))
+
+
+def evaluation_flops(experiment: ExperimentSpec, vocabulary_size: int, n_tokens: int) -> int:
+    """Matrix-multiply FLOPs of one evaluation on a split of `n_tokens` tokens."""
+    windows = evaluation_windows(experiment, n_tokens)
+    return windows.count * forward_flops_per_window(experiment.model, vocabulary_size, windows.score)
+
+
+def _mean_nll(
+    module: nn.Module, rows: Int[Tensor, "w t"], windows: EvaluationWindows, experiment: ExperimentSpec
+) -> float:
+    batch_size = experiment.evaluation.batch_size or experiment.training.batch_size
+    total, weight = torch.zeros((), dtype=torch.float64, device=rows.device), 0
+    for first in range(0, windows.count, batch_size):
+        batch = rows[first : min(first + batch_size, windows.count)].long()
+        targets = batch[:, -1:] if windows.score == "last" else batch[:, 1:]
+        logits = module(batch[:, :-1], windows.score)
+        batch_weight = 1 if experiment.evaluation.average == "batches" else len(batch)
+        total.add_(functional.cross_entropy(logits.flatten(0, -2), targets.flatten()), alpha=batch_weight)
+        weight += batch_weight
+    return total.item() / weight

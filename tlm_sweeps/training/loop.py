@@ -1,0 +1,189 @@
+"""One run, step by step: a generator that yields what happened. Its caller decides what to do with it.
+
+`start` (in `training.state`) → `train` until it ends → `finish`. Between any two yields the state can be kept by
+`training.checkpoint` and a run resumed from it goes on as this one would.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch.nn import functional
+
+from tlm_sweeps.errors import RunError
+from tlm_sweeps.runs.record import Measurement
+from tlm_sweeps.spec.models import LinearModel
+from tlm_sweeps.training.evaluation import evaluate, evaluation_flops
+from tlm_sweeps.training.job import TrainingJob
+from tlm_sweeps.training.optimizer import learning_rate_at, update
+from tlm_sweeps.training.seeding import seed_dropout
+from tlm_sweeps.training.state import Best, RunState, set_weights, weights_of
+from tlm_sweeps.training.windows import resident
+
+STEPS_BETWEEN_CHECKS = 50
+"""How often the training loss is looked at between evaluations: often enough to stop a diverged run early, and on a
+GPU seldom enough not to wait for it."""
+
+
+class Diverged(RunError):  # noqa: N818 named for what happened to the run
+    """A loss is no longer a number."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """After an optimizer step."""
+
+    step: int
+    windows: int
+    """Windows trained on so far."""
+    train_flops: dict[str, int]
+    """Spent so far, by account."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run found and spent. NLLs are nats per target."""
+
+    train_nll: float
+    """Mean training loss between the last two evaluations."""
+    val_nll: float
+    """The best of the run."""
+    test_nll: float
+    best_step: int
+    steps: int
+    epochs: float
+    positions: int
+    targets: int
+    train_flops: dict[str, int]
+    evaluation_flops: int
+    """Matrix-multiply FLOPs of all evaluations, the test included; never charged."""
+    wall_seconds: float
+    stopped_early: bool
+    """Whether patience ran out before the steps did."""
+
+
+def evaluation_steps(job: TrainingJob) -> tuple[int, ...]:
+    """After how many steps the run is evaluated: evenly by the spec's share, or after each epoch; always at the end.
+
+    A share of less than one step means every step.
+    """
+    total, every = job.steps.total, job.experiment.evaluation.every
+    if every == "epoch":
+        return (*range(job.steps.per_epoch, total, job.steps.per_epoch), total)
+    if every * total <= 1:
+        return tuple(range(1, total + 1))
+    shares = range(1, math.ceil(1 / every))
+    return tuple(sorted({min(round(share * every * total), total) for share in shares} | {total}))
+
+
+def train(state: RunState) -> Iterator[Progress | Measurement]:
+    """Train from where the state is to the end, or until patience runs out.
+
+    Yields:
+        `Progress` after every optimizer step and, after those of `evaluation_steps`, a `Measurement`, which is then
+        the last of `state.measurements`. What a state held before is not yielded again.
+
+    Raises:
+        Diverged: the training or the validation loss is not finite.
+    """
+    due = set(evaluation_steps(state.job))
+    while True:
+        evaluated = state.measurements[-1].step if state.measurements else 0
+        if state.step in due and state.step > evaluated:
+            yield _measure(state)
+        if state.step >= state.job.steps.total or state.out_of_patience:
+            return
+        _take_step(state)
+        yield Progress(state.step, state.job.steps.windows_after(state.step), state.train_flops)
+
+
+def finish(state: RunState) -> Outcome:
+    """The outcome of a run that `train` has ended. Test is scored here and nowhere else; the state is left as it is.
+
+    Raises:
+        Diverged: the test loss is not finite.
+    """
+    job, best = state.job, state.best
+    if best is None:
+        raise RunError("the run has not been evaluated yet", place=f"step {state.step}")
+    began = time.perf_counter()
+    module = copy.deepcopy(state.module)
+    set_weights(module, state.final_weights)
+    test = resident(state.corpus.test, state.device)
+    test_nll = _finite(evaluate(module, test, job.experiment).nll, "test loss", state.step)
+    windows, context = job.steps.windows_after(state.step), job.experiment.model.context
+    facts, last = state.corpus.facts, state.measurements[-1]
+    valid_flops = evaluation_flops(job.experiment, facts.vocabulary_size, facts.n_valid)
+    return Outcome(
+        train_nll=last.train_nll,
+        val_nll=best.val_nll,
+        test_nll=test_nll,
+        best_step=best.step,
+        steps=state.step,
+        epochs=last.epochs,
+        positions=windows * context,
+        targets=windows * (context if job.experiment.training.predict == "all" else 1),
+        train_flops=last.train_flops,
+        evaluation_flops=len(state.measurements) * valid_flops
+        + evaluation_flops(job.experiment, facts.vocabulary_size, facts.n_test),
+        wall_seconds=state.wall_seconds + time.perf_counter() - began,
+        stopped_early=state.step < job.steps.total,
+    )
+
+
+def _take_step(state: RunState) -> None:
+    began = time.perf_counter()
+    job, training = state.job, state.job.experiment.training
+    inputs, targets = state.windows.batch(state.step)
+    if not isinstance(job.experiment.model, LinearModel) and job.experiment.model.dropout > 0:
+        seed_dropout(job.seed, state.step, state.device)
+    logits = state.module(inputs, training.predict)
+    loss = functional.cross_entropy(logits.flatten(0, -2), targets.flatten())
+    loss.backward()
+    update(state.optimizer, learning_rate_at(state.step, job.steps.total, training), training)
+    state.loss_sum.add_(loss.detach(), alpha=len(inputs))
+    state.step += 1
+    if state.step % STEPS_BETWEEN_CHECKS == 0:
+        _finite(state.loss_sum.item(), "training loss", state.step)
+    state.wall_seconds += time.perf_counter() - began
+
+
+def _measure(state: RunState) -> Measurement:
+    """Evaluate, add the measurement to the state, and keep the weights if they are the best so far."""
+    began = time.perf_counter()
+    job, steps = state.job, state.job.steps
+    evaluated = state.measurements[-1].step if state.measurements else 0
+    windows = steps.windows_after(state.step) - steps.windows_after(evaluated)
+    train_nll = _finite(state.loss_sum.item() / windows, "training loss", state.step)
+    val_nll = _finite(evaluate(state.module, state.valid, job.experiment).nll, "validation loss", state.step)
+    if state.best is None or val_nll < state.best.val_nll:
+        weights = weights_of(state.module) if job.experiment.evaluation.restore_best else None
+        state.best = Best(state.step, val_nll, weights)
+    state.loss_sum.zero_()
+    state.wall_seconds += time.perf_counter() - began
+    state.measurements.append(
+        Measurement(
+            step=state.step,
+            epochs=steps.epochs_after(state.step),
+            train_flops=state.train_flops,
+            train_nll=train_nll,
+            val_nll=val_nll,
+            learning_rate=learning_rate_at(state.step - 1, steps.total, job.experiment.training),
+            wall_seconds=state.wall_seconds,
+        )
+    )
+    return state.measurements[-1]
+
+
+def _finite(value: float, what: str, step: int) -> float:
+    if not math.isfinite(value):
+        raise Diverged(
+            f"diverged: the {what} is {value} by step {step}",
+            place="training.learning_rate",
+            hint="try a lower learning rate, a warm-up (training.schedule.warmup) or clipping (training.clip: 1.0)",
+        )
+    return value

@@ -1,0 +1,113 @@
+"""All that a run is at one moment: what a checkpoint holds and the loop moves. It takes no step itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from tlm_sweeps.compute.counting import TrainFlops, train_flops_per_window
+from tlm_sweeps.models.build import build
+from tlm_sweeps.runs.record import Measurement
+from tlm_sweeps.training.job import TokenisedCorpus, TrainingJob
+from tlm_sweeps.training.optimizer import Group, optimizer_for
+from tlm_sweeps.training.seeding import first_weights
+from tlm_sweeps.training.windows import TrainingWindows, resident
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best evaluation so far."""
+
+    step: int
+    val_nll: float
+    weights: dict[str, Tensor] | None
+    """Its weights, cloned, by parameter name; None where the last weights are wanted (`restore_best: false`)."""
+
+
+@dataclass
+class RunState:
+    """A run between two steps. `training.loop` moves it, `training.checkpoint` keeps it."""
+
+    job: TrainingJob
+    corpus: TokenisedCorpus
+    module: nn.Module
+    optimizer: tuple[Group, ...]
+    windows: TrainingWindows
+    loss_sum: Tensor
+    """Training loss since the last evaluation, summed over windows; float64, on the device."""
+    step: int = 0
+    """Optimizer steps done."""
+    measurements: list[Measurement] = field(default_factory=list)
+    best: Best | None = None
+    wall_seconds: float = 0.0
+    """Training and evaluation, without what the caller did between, summed over resumes."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the run computes."""
+        return self.loss_sum.device
+
+    @cached_property
+    def flops_per_window(self) -> TrainFlops:
+        """Training FLOPs of one window."""
+        experiment, vocabulary_size = self.job.experiment, self.corpus.facts.vocabulary_size
+        return train_flops_per_window(experiment.model, vocabulary_size, experiment.training.predict)
+
+    @cached_property
+    def valid(self) -> Tensor:
+        """The validation split on the device."""
+        return resident(self.corpus.valid, self.device)
+
+    @property
+    def train_flops(self) -> dict[str, int]:
+        """Spent so far, by account."""
+        return self.flops_per_window.times(self.job.steps.windows_after(self.step)).by_name()
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether so many evaluations brought nothing better that the run must stop."""
+        patience = self.job.experiment.evaluation.patience
+        if patience is None or self.best is None:
+            return False
+        return sum(each.step > self.best.step for each in self.measurements) >= patience
+
+    @property
+    def final_weights(self) -> dict[str, Tensor]:
+        """The weights that the run ends with: the best ones, or the last where the spec says so."""
+        if self.best is not None and self.best.weights is not None:
+            return self.best.weights
+        return weights_of(self.module)
+
+
+def weights_of(module: nn.Module) -> dict[str, Tensor]:
+    """A copy of the weights by parameter name, a tied table once; `state_dict()` would give the live ones."""
+    return {name: each.detach().clone() for name, each in module.named_parameters()}
+
+
+@torch.no_grad()
+def set_weights(module: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Copy weights into a module that has parameters of just these names."""
+    parameters = dict(module.named_parameters())
+    if parameters.keys() != weights.keys():
+        raise ValueError(f"other parameters: {sorted(parameters.keys() ^ weights.keys())}")
+    for name, parameter in parameters.items():
+        parameter.copy_(weights[name])
+
+
+def start(job: TrainingJob, corpus: TokenisedCorpus, device: torch.device = CPU) -> RunState:
+    """A run before its first step."""
+    with first_weights(job.seed):
+        module = build(job.experiment.model, corpus.facts.vocabulary_size).to(device)
+    return RunState(
+        job=job,
+        corpus=corpus,
+        module=module,
+        optimizer=optimizer_for(module, job.experiment.training),
+        windows=TrainingWindows(job, resident(corpus.train, device)),
+        loss_sum=torch.zeros((), dtype=torch.float64, device=device),
+    )
