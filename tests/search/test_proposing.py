@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
 from tlm_sweeps.compute.facts import CorpusFacts
@@ -169,8 +170,6 @@ def test_tpe_finds_the_valley_better_than_its_first_trials(tmp_path: Path):
 
 @pytest.mark.parametrize("objectives", [["val_nll"], ["val_nll", "n_params"]])
 def test_an_exported_study_is_read_by_optuna(objectives: list[str], tmp_path: Path):
-    import optuna
-
     engine = {"sampler": "nsga2", "trials": 6, "objectives": objectives}
     spec = spec_of("nsga2", FINITE | INFINITE, engine=engine)
     whole(spec, tmp_path / "s")

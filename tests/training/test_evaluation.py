@@ -7,11 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from tlm_sweeps.compute.counting import forward_flops_per_window
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.models.build import build
 from tlm_sweeps.spec.experiment import ExperimentSpec
-from tlm_sweeps.training.evaluation import evaluate, evaluation_flops
+from tlm_sweeps.training.evaluation import evaluate
 from tlm_sweeps.training.windows import resident
 
 VOCABULARY, CONTEXT = 7, 5
@@ -89,9 +88,3 @@ def test_what_is_scored_can_differ_from_what_is_trained(module: nn.Module):
 def test_a_split_shorter_than_a_window_is_refused(module: nn.Module):
     with pytest.raises(InputError, match="5 tokens is too short"):
         evaluate(module, TOKENS[:CONTEXT], experiment({}))
-
-
-def test_evaluation_flops_are_those_of_its_forward_passes():
-    asked = experiment({"windows": 10}, predict="last")
-    assert evaluation_flops(asked, VOCABULARY, 48) == 10 * forward_flops_per_window(asked.model, VOCABULARY, "last")
-    assert evaluation_flops(asked, VOCABULARY, 9) == 4 * forward_flops_per_window(asked.model, VOCABULARY, "last")

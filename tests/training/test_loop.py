@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlm_sweeps.compute.counting import train_flops_per_window
-from tlm_sweeps.compute.steps import Steps
+from tlm_sweeps.compute.steps import Steps, evaluation_steps
 from tlm_sweeps.runs.record import Measurement
 from tlm_sweeps.spec.experiment import EvaluationSpec, ExperimentSpec
 from tlm_sweeps.training.evaluation import evaluate
 from tlm_sweeps.training.job import TokenisedCorpus, TrainingJob
-from tlm_sweeps.training.loop import Diverged, Outcome, Progress, evaluation_steps, finish, train
+from tlm_sweeps.training.loop import Diverged, Outcome, Progress, finish, train
 from tlm_sweeps.training.state import RunState, start
 from tlm_sweeps.training.windows import resident
 
@@ -45,7 +45,7 @@ def test_progress_comes_after_every_step_and_a_measurement_after_each_evaluation
     state, events = trained(asked, corpus)
     assert [each.step for each in events if isinstance(each, Progress)] == list(range(1, 8))
     measured = [each for each in events if isinstance(each, Measurement)]
-    assert [each.step for each in measured] == [3, 6, 7] == list(evaluation_steps(asked))
+    assert [each.step for each in measured] == [3, 6, 7] == list(evaluation_steps(asked.experiment, asked.steps))
     assert state.measurements == measured
     assert all(events[events.index(each) - 1].step == each.step for each in measured)
 
@@ -198,11 +198,11 @@ def test_evaluations_are_evenly_spread_and_include_the_end(total: int, every: fl
         {"corpus": {"name": "none"}, "model": {"kind": "linear", "width": 4}, "evaluation": {"every": every}}
     )
     asked = TrainingJob(experiment, 0, Steps(1, per_epoch, total))
-    steps = evaluation_steps(asked)
+    steps = evaluation_steps(asked.experiment, asked.steps)
     assert steps[-1] == total
     gaps = np.diff((0, *steps))
     assert gaps.min() >= 1
     assert gaps.max() <= max(1, every * total) + 1
     by_epoch = experiment.model_copy(update={"evaluation": EvaluationSpec(every="epoch")})
-    epochs = evaluation_steps(replace(asked, experiment=by_epoch))
+    epochs = evaluation_steps(by_epoch, asked.steps)
     assert epochs == tuple(sorted({*range(per_epoch, total + 1, per_epoch), total}))

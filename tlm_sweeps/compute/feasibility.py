@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from tlm_sweeps.compute.planning import FactsOf, PlannedTrial, baseline_settings, cells, draws, plan_trial, space_size
+from tlm_sweeps.compute.planning import (
+    MOST_PLANNED,
+    FactsOf,
+    PlannedTrial,
+    baseline_settings,
+    cells,
+    draws,
+    ensure_text,
+    plan_trial,
+    space_size,
+)
 from tlm_sweeps.errors import InputError, Problem
 from tlm_sweeps.spec.sweep import SweepSpec
 
 _DRAWS = 300
-"""Settings of an infinite space that are tried before it counts as infeasible."""
+"""Settings of an infinite or huge space that are tried before it counts as infeasible."""
 
 
 def ensure_feasible(spec: SweepSpec, facts_of: FactsOf) -> None:
     """Refuse a sweep in which a baseline, or every setting, is infeasible.
 
     Raises:
-        InputError: with the reason; its place is a dotted field.
+        InputError: with the reason; its place is a dotted field. Also when the text cannot be had.
     """
+    ensure_text(spec, facts_of)
     for name, settings in baseline_settings(spec):
         planned = plan_trial(spec, settings, facts_of, baseline=name)
         if planned.problem:
             place, hint = f"baselines.{name}", planned.problem.hint
             raise InputError(f"baseline `{name}` is infeasible: {planned.reason}", place=place, hint=hint)
     first: PlannedTrial | None = None
-    for settings in cells(spec) if space_size(spec) is not None else draws(spec, _DRAWS):
+    size = space_size(spec)
+    for settings in cells(spec) if size is not None and size <= MOST_PLANNED else draws(spec, _DRAWS):
         planned = plan_trial(spec, settings, facts_of)
         if planned.feasible:
             return

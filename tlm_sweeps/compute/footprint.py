@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import assert_never
 
 from tlm_sweeps.compute.counting import forward_flops_per_window, n_params
 from tlm_sweeps.compute.facts import CorpusFacts
 from tlm_sweeps.compute.matching import Matched
-from tlm_sweeps.compute.steps import evaluation_windows
+from tlm_sweeps.compute.steps import evaluation_steps, evaluation_windows
 from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.models import (
     AttentionModel,
@@ -70,27 +71,20 @@ def memory_bytes(experiment: ExperimentSpec, facts: CorpusFacts) -> int:
     return _WORKER_BYTES + _FLOAT_BYTES * (weights + activations) + corpus
 
 
-def evaluations(experiment: ExperimentSpec, matched: Matched) -> int:
-    """How often validation NLL is taken in a run."""
-    every = experiment.evaluation.every
-    total = max(1, matched.steps.total)
-    apart = matched.steps.per_epoch if every == "epoch" else max(1, round(every * total))
-    return -(-total // apart)
-
-
-def evaluation_flops(experiment: ExperimentSpec, facts: CorpusFacts, matched: Matched) -> int:
-    """Matrix-multiply FLOPs of all evaluations of a run, the test split's included."""
+def evaluation_flops(experiment: ExperimentSpec, facts: CorpusFacts, evaluations: int) -> int:
+    """Matrix-multiply FLOPs of so many evaluations on the valid split and one on the test split."""
     valid = evaluation_windows(experiment, facts.n_valid)
     test = evaluation_windows(experiment, facts.n_test)
     window = forward_flops_per_window(experiment.model, facts.vocabulary_size, valid.score)
-    return window * (evaluations(experiment, matched) * valid.count + test.count)
+    return window * (evaluations * valid.count + test.count)
 
 
 def predicted_seconds(facts: CorpusFacts, matched: Matched, machine: Machine) -> float:
     """Seconds that a run takes on one core, evaluations included."""
     experiment, steps = matched.experiment, matched.steps
     model, predict = experiment.model, experiment.training.predict
-    flops = matched.train_flops.matmul + evaluation_flops(experiment, facts, matched)
+    evaluations = len(evaluation_steps(experiment, steps))
+    flops = matched.train_flops.matmul + evaluation_flops(experiment, facts, evaluations)
     windows = steps.windows_after(steps.total)
     activations = windows * activations_per_window(model, facts.vocabulary_size, predict)
     return (
@@ -100,3 +94,8 @@ def predicted_seconds(facts: CorpusFacts, matched: Matched, machine: Machine) ->
         + activations / machine.activations_per_second
         + steps.total * n_params(model, facts.vocabulary_size) / machine.params_per_second
     )
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

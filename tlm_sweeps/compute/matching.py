@@ -19,8 +19,6 @@ from tlm_sweeps.spec.models import BlockModel, ModelSpec, ffn_width_of, kv_heads
 from tlm_sweeps.spec.sweep import Account, BudgetSpec
 from tlm_sweeps.units import format_flops
 
-_WIDEST = 2**16
-
 
 @dataclass(frozen=True)
 class Matched:
@@ -58,7 +56,9 @@ def width_near(experiment: ExperimentSpec, facts: CorpusFacts, budget_flops: int
     A multiple of what heads and positions need; 0 when even the smallest such width is out of reach by half.
     """
     multiple = width_multiple(experiment)
-    fits, over = 0, _WIDEST // multiple
+    fits, over = 0, 1
+    while flops_at(experiment, facts, over * multiple, account) <= budget_flops:
+        fits, over = over, 2 * over
     while over - fits > 1:
         middle = (fits + over) // 2
         if flops_at(experiment, facts, middle * multiple, account) <= budget_flops:

@@ -13,6 +13,7 @@ from tlm_sweeps.compute.counting import n_params, n_params_non_embedding
 from tlm_sweeps.compute.facts import CorpusFacts
 from tlm_sweeps.compute.footprint import Machine, evaluation_flops, memory_bytes, predicted_seconds
 from tlm_sweeps.compute.matching import Matched, match_budget
+from tlm_sweeps.compute.steps import evaluation_steps
 from tlm_sweeps.errors import InputError, Problem
 from tlm_sweeps.spec.composition import compose
 from tlm_sweeps.spec.contradictions import contradictions
@@ -25,6 +26,8 @@ BUDGET = "budget.flops"
 """The name under which the budget stands among a trial's settings when a sweep has several."""
 
 _DEFAULT_TRIALS = 20
+MOST_PLANNED = 20_000
+"""Cells of a finite space that are planned one by one; a larger space is sampled."""
 
 FactsOf = Callable[[CorpusSpec], CorpusFacts]
 
@@ -89,13 +92,28 @@ class SweepPlan:
 
 
 def plan_sweep(spec: SweepSpec, facts_of: FactsOf, *, sample: int = 50, machine: Machine | None = None) -> SweepPlan:
-    """Plan the baselines and every setting of a finite space, or a seeded sample of an infinite one."""
+    """Plan the baselines and every setting of a finite space, or a seeded sample of an infinite or huge one.
+
+    Raises:
+        InputError: when the text cannot be had; a setting that cannot be is only infeasible.
+    """
+    ensure_text(spec, facts_of)
     settings: list[tuple[str | None, dict[str, Any]]] = list(baseline_settings(spec))
     size = space_size(spec)
-    whole = size is not None
+    whole = size is not None and size <= MOST_PLANNED
     settings += [(None, cell) for cell in (cells(spec) if whole else draws(spec, sample))]
     trials = tuple(plan_trial(spec, each, facts_of, baseline=name, machine=machine) for name, each in settings)
     return SweepPlan(trials, whole, seeds_of(spec))
+
+
+def ensure_text(spec: SweepSpec, facts_of: FactsOf) -> None:
+    """Ask for the text of the base experiment, unless the search decides which one it is.
+
+    Raises:
+        InputError: when it cannot be had.
+    """
+    if not any(name.startswith("corpus.") for name in spec.search):
+        facts_of(spec.experiment.corpus)
 
 
 def plan_trial(
@@ -146,10 +164,9 @@ def values_of(dimension: Choices | Range) -> tuple[Any, ...] | None:
 
 def space_size(spec: SweepSpec) -> int | None:
     """Number of cells of the space at all budgets (without a search: the one experiment); None when infinite."""
-    sizes = [values_of(dimension) for dimension in spec.search.values()]
-    if any(values is None for values in sizes):
-        return None
-    return len(budgets(spec)) * math.prod(len(values) for values in sizes if values is not None)
+    sizes = [dimension.size() for dimension in spec.search.values()]
+    known = [size for size in sizes if size is not None]
+    return None if len(known) < len(sizes) else len(budgets(spec)) * math.prod(known)
 
 
 def takes_cells_in_order(spec: SweepSpec) -> bool:
@@ -198,14 +215,16 @@ def draw(spec: SweepSpec, random_: random.Random) -> dict[str, Any]:
 
 
 def _drawn(dimension: Choices | Range, random_: random.Random) -> Any:
-    values = values_of(dimension)
-    if values is not None and not (isinstance(dimension, Range) and dimension.log):
-        return random_.choice(values)
-    assert isinstance(dimension, Range)
+    if isinstance(dimension, Choices):
+        return random_.choice(dimension.choices)
     if dimension.log:
         drawn = math.exp(random_.uniform(math.log(dimension.low), math.log(dimension.high)))
         return round(drawn) if dimension.integer else min(max(drawn, dimension.low), dimension.high)
-    return random_.uniform(dimension.low, dimension.high)
+    size = dimension.size()
+    if size is None:
+        return random_.uniform(dimension.low, dimension.high)
+    number = int if dimension.integer else float
+    return number(dimension.low) + random_.randrange(size) * number(dimension.step or 1)
 
 
 def _budget_setting(spec: SweepSpec, flops: int | None) -> dict[str, Any]:
@@ -230,7 +249,7 @@ def _cost(matched: Matched, facts: CorpusFacts, machine: Machine) -> Cost:
     return Cost(
         n_params=n_params(experiment.model, facts.vocabulary_size),
         n_params_non_embedding=n_params_non_embedding(experiment.model, facts.vocabulary_size),
-        evaluation_flops=evaluation_flops(experiment, facts, matched),
+        evaluation_flops=evaluation_flops(experiment, facts, len(evaluation_steps(experiment, steps))),
         memory_bytes=memory_bytes(experiment, facts),
         predicted_seconds=predicted_seconds(facts, matched, machine),
         positions=windows * context,

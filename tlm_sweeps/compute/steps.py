@@ -5,6 +5,7 @@ An epoch is a number of windows; its last batch is smaller when the batch size d
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,6 +57,20 @@ def windows_per_epoch(experiment: ExperimentSpec, facts: CorpusFacts) -> int:
     if training.windows == "shuffled":
         return max(0, (facts.n_train - 1) // context - 1)
     return training.windows_per_epoch or (facts.n_train // context if facts.n_train > context else 0)
+
+
+def evaluation_steps(experiment: ExperimentSpec, steps: Steps) -> tuple[int, ...]:
+    """After how many steps a run is evaluated: evenly by the spec's share, or after each epoch; always at the end.
+
+    A share of less than one step means every step.
+    """
+    every = experiment.evaluation.every
+    if every == "epoch":
+        return (*range(steps.per_epoch, steps.total, steps.per_epoch), steps.total)
+    if every * steps.total <= 1:
+        return tuple(range(1, steps.total + 1))
+    shares = range(1, math.ceil(1 / every))
+    return tuple(sorted({min(round(share * every * steps.total), steps.total) for share in shares} | {steps.total}))
 
 
 @dataclass(frozen=True)

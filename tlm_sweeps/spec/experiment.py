@@ -9,6 +9,9 @@ from pydantic import Field
 from tlm_sweeps.spec.fields import Count, Name, NonNegative, Part, Positive, Rate, Share
 from tlm_sweeps.spec.models import ModelSpec
 
+KNOWN_CORPORA = ("python-docs", "tiny-shakespeare", "ptb", "wikitext-2")
+"""Corpora that are known by name. Any other text comes by `path` or `hub`."""
+
 
 class SplitShares(Part):
     """Split a text by position: the first share is train, the next valid, the rest test."""

@@ -24,12 +24,14 @@ class LinearModel(WindowModel):
     """Embedding → flatten → one linear layer. Predicts the token after the window (`predict: last`)."""
 
     kind: Literal["linear"]
+    """The family."""
 
 
 class MlpModel(WindowModel):
     """Embedding → flatten → two hidden layers → head. Predicts the token after the window (`predict: last`)."""
 
     kind: Literal["mlp"]
+    """The family."""
     hidden: Count = 256
     """Units in each of the two hidden layers."""
     activation: Literal["relu", "gelu"] = "relu"
@@ -71,12 +73,14 @@ class AttentionModel(BlockModel):
     """One transformer block: the study's "self-attention" model."""
 
     kind: Literal["attention"]
+    """The family."""
 
 
 class TransformerModel(BlockModel):
     """A decoder-only transformer."""
 
     kind: Literal["transformer"]
+    """The family."""
     depth: Count = 3
     """Number of blocks."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.fields import Count, Flops, Name, Part, Share
+from tlm_sweeps.spec.settings import Settings
 from tlm_sweeps.spec.space import Dimension
 
 Account = Literal["matmul", "6nd", "2nd"]
@@ -42,9 +43,9 @@ class OptunaEngine(Part):
     """Settings to train at each budget (baselines not counted). Default: all cells of a grid, else 20."""
     pruner: Literal["none", "median", "asha", "hyperband"] = "none"
     """Whether unpromising trials are stopped early, judged at equal shares of spent FLOPs."""
-    objectives: Annotated[tuple[Literal["val_nll", "train_flops", "n_params"], ...], Field(min_length=1, max_length=2)] = (
-        "val_nll",
-    )
+    objectives: Annotated[
+        tuple[Literal["val_nll", "train_flops", "n_params"], ...], Field(min_length=1, max_length=2)
+    ] = ("val_nll",)
     """What is minimised: val_nll, or with nsga2 also train_flops or n_params."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of the search itself (the runs have their own)."""
@@ -72,15 +73,15 @@ class SweepSpec(Part):
     """What the sweep is to answer, in words; it heads the report."""
     experiment: ExperimentSpec
     """The experiment; searched and solved fields may be left out."""
-    search: dict[str, Dimension] = {}
+    search: dict[str, Dimension] = Field(default_factory=dict)
     """Dotted names of experiment fields and what to try: a list, or a range such as {log_uniform: [1e-4, 3e-3]}."""
-    baselines: dict[Name, dict[str, Any]] = {}
-    """Named settings trained beside the search at the same budget, as dotted names and values."""
+    baselines: dict[Name, Settings] = Field(default_factory=dict)
+    """Named settings trained beside the search at the same budget: dotted names and values (or nested mappings)."""
     budget: BudgetSpec | None = None
     """The FLOP budget. Without one (single runs only), `training.epochs` says how long to train."""
     engine: OptunaEngine = OptunaEngine()
     """How the space is searched."""
-    seeds: Count | tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = 1
+    seeds: Count | Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)] = 1
     """Runs for each trial: a number (seeds 0, 1, …) or the seeds themselves."""
     tracking: TrackingSpec = TrackingSpec()
     """What is told to W&B."""

@@ -9,7 +9,6 @@ from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tlm_sweeps.compute.counting import forward_flops_per_window
 from tlm_sweeps.compute.steps import EvaluationWindows, evaluation_windows
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.spec.experiment import ExperimentSpec
@@ -51,12 +50,6 @@ def evaluate(module: nn.Module, tokens: Int[Tensor, " n"], experiment: Experimen
         nll = _mean_nll(module, tokens.unfold(0, context + 1, windows.stride), windows, experiment)
     module.train(was_training)
     return Evaluation(nll, windows.count, windows.count * (context if windows.score == "all" else 1))
-
-
-def evaluation_flops(experiment: ExperimentSpec, vocabulary_size: int, n_tokens: int) -> int:
-    """Matrix-multiply FLOPs of one evaluation on a split of `n_tokens` tokens."""
-    windows = evaluation_windows(experiment, n_tokens)
-    return windows.count * forward_flops_per_window(experiment.model, vocabulary_size, windows.score)
 
 
 def _mean_nll(

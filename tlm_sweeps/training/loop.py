@@ -14,11 +14,12 @@ from dataclasses import dataclass
 
 from torch.nn import functional
 
+from tlm_sweeps.compute.footprint import evaluation_flops
+from tlm_sweeps.compute.steps import evaluation_steps
 from tlm_sweeps.errors import RunError
 from tlm_sweeps.runs.record import Measurement
 from tlm_sweeps.spec.models import LinearModel
-from tlm_sweeps.training.evaluation import evaluate, evaluation_flops
-from tlm_sweeps.training.job import TrainingJob
+from tlm_sweeps.training.evaluation import evaluate
 from tlm_sweeps.training.optimizer import learning_rate_at, update
 from tlm_sweeps.training.seeding import seed_dropout
 from tlm_sweeps.training.state import Best, RunState, set_weights, weights_of
@@ -66,20 +67,6 @@ class Outcome:
     """Whether patience ran out before the steps did."""
 
 
-def evaluation_steps(job: TrainingJob) -> tuple[int, ...]:
-    """After how many steps the run is evaluated: evenly by the spec's share, or after each epoch; always at the end.
-
-    A share of less than one step means every step.
-    """
-    total, every = job.steps.total, job.experiment.evaluation.every
-    if every == "epoch":
-        return (*range(job.steps.per_epoch, total, job.steps.per_epoch), total)
-    if every * total <= 1:
-        return tuple(range(1, total + 1))
-    shares = range(1, math.ceil(1 / every))
-    return tuple(sorted({min(round(share * every * total), total) for share in shares} | {total}))
-
-
 def train(state: RunState) -> Iterator[Progress | Measurement]:
     """Train from where the state is to the end, or until patience runs out.
 
@@ -90,7 +77,7 @@ def train(state: RunState) -> Iterator[Progress | Measurement]:
     Raises:
         Diverged: the training or the validation loss is not finite.
     """
-    due = set(evaluation_steps(state.job))
+    due = set(evaluation_steps(state.job.experiment, state.job.steps))
     while True:
         evaluated = state.measurements[-1].step if state.measurements else 0
         if state.step in due and state.step > evaluated:
@@ -117,7 +104,6 @@ def finish(state: RunState) -> Outcome:
     test_nll = _finite(evaluate(module, test, job.experiment).nll, "test loss", state.step)
     windows, context = job.steps.windows_after(state.step), job.experiment.model.context
     facts, last = state.corpus.facts, state.measurements[-1]
-    valid_flops = evaluation_flops(job.experiment, facts.vocabulary_size, facts.n_valid)
     return Outcome(
         train_nll=last.train_nll,
         val_nll=best.val_nll,
@@ -128,8 +114,7 @@ def finish(state: RunState) -> Outcome:
         positions=windows * context,
         targets=windows * (context if job.experiment.training.predict == "all" else 1),
         train_flops=last.train_flops,
-        evaluation_flops=len(state.measurements) * valid_flops
-        + evaluation_flops(job.experiment, facts.vocabulary_size, facts.n_test),
+        evaluation_flops=evaluation_flops(job.experiment, facts, len(state.measurements)),
         wall_seconds=state.wall_seconds + time.perf_counter() - began,
         stopped_early=state.step < job.steps.total,
     )

@@ -1,0 +1,242 @@
+"""Whole sweeps, with real workers and real training: what users are promised."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tlm_sweeps.errors import InputError
+from tlm_sweeps.runs.ledger import reading
+from tlm_sweeps.runs.record import Record
+from tlm_sweeps.search.sweeping import sweep
+from tlm_sweeps.spec.sweep import SweepSpec
+
+Tiny = Callable[..., SweepSpec]
+Swept = Callable[..., tuple[Record, ...]]
+
+SWEEP = """
+import sys
+from pathlib import Path
+from tlm_sweeps.search.sweeping import sweep
+from tlm_sweeps.spec.sweep import SweepSpec
+spec = SweepSpec.model_validate_json(Path(sys.argv[1]).read_text())
+if __name__ == "__main__":
+    for picture in sweep(spec, Path(sys.argv[2]), workers=1):
+        print(len(picture.news), flush=True)
+"""
+
+
+def results(records: tuple[Record, ...]) -> list[dict[str, Any]]:
+    """What must not depend on when and how often a sweep was interrupted."""
+    timing = {"wall_seconds", "started_at", "finished_at", "provenance"}
+    return [record.model_dump(exclude=timing) for record in records]
+
+
+def read(folder: Path) -> tuple[Record, ...]:
+    with reading(folder) as ledger:
+        return ledger.records()
+
+
+def test_every_complete_run_spends_its_budget_and_the_record_is_whole(tiny: Tiny, swept: Swept):
+    records = swept(tiny(seeds=2), workers=2)
+    assert len(records) == 8
+    for record in records:
+        assert record.state == "complete"
+        assert record.train_flops is not None
+        assert 0.99e9 <= record.train_flops["matmul"] <= 1e9
+        missing = {name for name, value in record.model_dump().items() if value is None}
+        assert missing <= {"baseline", "epochs_asked"}
+        assert record.provenance.corpus["fingerprint"]
+    values = {record.trial: [] for record in records}
+    for record in records:
+        values[record.trial].append(record.val_nll)
+    assert all(len(set(nlls)) == 2 for nlls in values.values()), "seeds differ"
+
+
+def test_the_same_spec_gives_the_same_records(tiny: Tiny, swept: Swept):
+    spec = tiny(engine={"sampler": "tpe", "trials": 3})
+    assert results(swept(spec, runs="one")) == results(swept(spec, runs="two"))
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Callable[[SweepSpec], subprocess.Popen[str]]]:
+    """Starts a sweep in a process of its own and waits until one run has ended."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(spec: SweepSpec) -> subprocess.Popen[str]:
+        (tmp_path / "spec.json").write_text(spec.model_dump_json(exclude_unset=True))
+        (tmp_path / "sweep.py").write_text(SWEEP)
+        command = [sys.executable, str(tmp_path / "sweep.py"), str(tmp_path / "spec.json"), str(tmp_path / "runs")]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        processes.append(process)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if int(line):
+                break
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+def test_a_sweep_taken_up_again_gives_the_records_of_an_uninterrupted_one(
+    tiny: Tiny, swept: Swept, started: Callable[[SweepSpec], subprocess.Popen[str]], tmp_path: Path, signal_: int
+):
+    spec = tiny(budget={"flops": 1.5e9})
+    whole = swept(spec, runs="whole")
+    process = started(spec)
+    process.send_signal(signal_)
+    process.wait(60)
+    before = read(tmp_path / "runs" / "tiny")
+    assert any(record.state != "complete" for record in before) or len(before) < 4, "it was interrupted in the middle"
+    if signal_ == signal.SIGINT:
+        assert all(record.state in ("complete", "waiting") for record in before)
+    assert results(swept(spec)) == results(whole)
+
+
+def test_a_paused_run_goes_on_from_its_checkpoint(tiny: Tiny, swept: Swept, tmp_path: Path):
+    spec = tiny(engine={"sampler": "random", "trials": 1}, budget={"flops": 4e9})
+    with closing(sweep(spec, tmp_path / "runs", workers=1)) as pictures:
+        for picture in pictures:
+            if picture.running and picture.running[0].share > 0.3:
+                break
+    with reading(tmp_path / "runs" / "tiny") as ledger:
+        (record,) = ledger.records()
+        assert record.state == "waiting"
+        step = ledger.checkpoint_step(record.run_id)
+        assert step > 0
+        assert ledger.reserved_flops() > 0, "what is half spent stays reserved"
+    (resumed,) = swept(spec)
+    (whole,) = swept(spec, runs="whole")
+    assert results((resumed,)) == results((whole,))
+    metrics = (tmp_path / "runs" / "tiny" / resumed.run_id / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in metrics] == sorted({json.loads(line)["step"] for line in metrics})
+
+
+def test_a_diverged_run_fails_with_its_reason_and_the_sweep_goes_on(tiny: Tiny, swept: Swept):
+    search = {"training.learning_rate": [1e30, 3e-3]}
+    failed, complete = swept(tiny(search=search, engine={"sampler": "grid"}))
+    assert (failed.state, complete.state) == ("failed", "complete")
+    assert failed.reason.startswith("diverged")
+    assert failed.val_nll is None
+    assert all(not (isinstance(value, float) and math.isnan(value)) for value in failed.model_dump().values())
+
+
+def worker_pids() -> list[int]:
+    """The worker processes that this process has started."""
+    found = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=True
+    )
+    return [int(line.split()[0]) for line in found.stdout.splitlines() if "tlm_sweeps.search.worker" in line]
+
+
+def test_a_killed_worker_fails_its_run_and_is_replaced(tiny: Tiny, tmp_path: Path):
+    spec = tiny(engine={"sampler": "random", "trials": 2}, budget={"flops": 2e9})
+    killed = False
+    for picture in sweep(spec, tmp_path / "runs", workers=1):
+        if not killed and picture.running and picture.running[0].share > 0:
+            os.kill(worker_pids()[0], signal.SIGKILL)
+            killed = True
+    failed, complete = read(tmp_path / "runs" / "tiny")
+    assert (failed.state, failed.reason) == ("failed", "its worker died: signal 9 (SIGKILL)")
+    assert complete.state == "complete"
+
+
+def test_workers_leave_when_the_coordinator_is_killed(
+    tiny: Tiny, started: Callable[[SweepSpec], subprocess.Popen[str]]
+):
+    process = started(tiny(budget={"flops": 4e9}))
+    listing = ["ps", "-o", "pid=", "--ppid", str(process.pid)]
+    workers = [int(pid) for pid in subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split()]
+    assert workers
+    process.kill()
+    process.wait()
+    patience = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}").exists() for pid in workers):
+        assert time.monotonic() < patience, "a worker outlived its coordinator"
+
+
+def test_the_total_is_never_overspent_and_says_where_it_ended(tiny: Tiny, swept: Swept, tmp_path: Path):
+    spec = tiny(budget={"flops": 1e9, "total": 3.5e9}, engine={"sampler": "random", "trials": 10})
+    records = swept(spec, workers=2)
+    assert len(records) == 3
+    with reading(tmp_path / "runs" / "tiny") as ledger:
+        assert 2.97e9 <= ledger.spent_flops() <= 3.5e9
+    grown = tiny(budget={"flops": 1e9, "total": 5e9}, engine={"sampler": "random", "trials": 10})
+    assert len(swept(grown)) == 5, "a larger total goes on with the same search"
+
+
+def test_a_pruned_trial_is_charged_what_it_spent_and_its_other_seeds_are_not_trained(
+    tiny: Tiny, swept: Swept, tmp_path: Path
+):
+    search = {"training.learning_rate": {"log_uniform": [1e-6, 1e-2]}}
+    spec = tiny(search=search, engine={"sampler": "random", "trials": 9, "pruner": "median"}, seeds=2)
+    records = swept(spec)
+    pruned = [record for record in records if record.state == "pruned"]
+    assert pruned
+    for record in pruned:
+        if record.seed == 0:
+            assert record.train_flops is not None
+            assert 0 < record.train_flops["matmul"] < 0.99e9
+            assert record.test_nll is None, "test is not looked at"
+        else:
+            assert record.train_flops is None
+    with reading(tmp_path / "runs" / "tiny") as ledger:
+        spent = sum((record.train_flops or {"matmul": 0})["matmul"] for record in records)
+        assert ledger.spent_flops() == spent
+
+
+def test_a_changed_spec_under_the_same_name_is_refused_with_a_diff(tiny: Tiny, swept: Swept):
+    swept(tiny(engine={"sampler": "random", "trials": 1}))
+    changed = tiny(engine={"sampler": "random", "trials": 1}, budget={"flops": 2e9})
+    with pytest.raises(InputError, match=r"budget\.flops") as caught:
+        swept(changed)
+    assert "another spec" in str(caught.value)
+    assert "--set name=tiny-2" in caught.value.problems[0].hint
+    more = tiny(engine={"sampler": "random", "trials": 2}, question="asked differently")
+    assert len(swept(more)) == 2, "more trials go on with the same search"
+
+
+def test_a_changed_text_under_the_same_name_is_refused(tiny: Tiny, swept: Swept, text: Path):
+    spec = tiny(engine={"sampler": "random", "trials": 1})
+    swept(spec)
+    text.write_text(text.read_text() + " and so on")
+    with pytest.raises(InputError, match="text of sweep `tiny` has changed"):
+        swept(spec)
+
+
+def test_an_infeasible_sweep_is_refused_before_anything_is_written(tiny: Tiny, swept: Swept, tmp_path: Path):
+    for spec in (tiny(budget={"flops": 1e4}), tiny(baselines={"b": {"model.context": 10**6}})):
+        with pytest.raises(InputError):
+            swept(spec)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_two_objectives_and_a_list_of_budgets_run(tiny: Tiny, swept: Swept):
+    two = tiny(engine={"sampler": "nsga2", "trials": 5, "objectives": ["val_nll", "n_params"]})
+    assert len([record for record in swept(two, workers=2) if record.state == "complete"]) == 5
+    budgets = tiny(name="iso", budget={"flops": [5e8, 1e9]}, engine={"sampler": "random", "trials": 2})
+    spent = sorted((record.train_flops or {})["matmul"] / (record.budget_flops or 1) for record in swept(budgets))
+    assert len(spent) == 4
+    assert all(0.99 <= share <= 1 for share in spent)
+
+
+def test_runs_are_logged_to_wandb_offline_when_asked(tiny: Tiny, swept: Swept, tmp_path: Path):
+    spec = tiny(engine={"sampler": "random", "trials": 1}, tracking={"wandb": "offline", "project": "tlm"})
+    (record,) = swept(spec)
+    (log,) = (tmp_path / "runs" / "tiny" / record.run_id).glob("wandb/**/*.wandb")
+    inspect = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", "--summary", str(log)]
+    read_back = subprocess.run(inspect, capture_output=True, text=True, check=True).stdout
+    assert str(record.val_nll)[:12] in read_back
