@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tlm_sweeps.spec.fields import Count, Name, NonNegative, Part, Positive, Rate, Share
+from tlm_sweeps.spec.fields import Count, Name, NonNegative, Part, Positive, Rate, Share, ShareOrNone
 from tlm_sweeps.spec.models import ModelSpec
 
 KNOWN_CORPORA = ("python-docs", "tiny-shakespeare", "ptb", "wikitext-2")
@@ -62,9 +62,9 @@ class ScheduleSpec(Part):
 
     kind: Literal["constant", "linear", "cosine"] = "constant"
     """After warm-up: stay, fall in a line, or fall along a half cosine."""
-    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    warmup: Annotated[ShareOrNone, Field(lt=1)] = 0.0
     """Share of the steps in which the rate rises in a line from 0."""
-    final: Annotated[float, Field(ge=0, le=1)] = 0.0
+    final: ShareOrNone = 0.0
     """Rate at the end as a share of the peak (linear and cosine)."""
 
 

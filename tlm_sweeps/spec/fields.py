@@ -20,6 +20,15 @@ Flops = Annotated[int, BeforeValidator(parse_flops), WithJsonSchema(_NUMBER_OR_T
 """A count of floating-point operations: `2e13` or `20 TFLOPs`."""
 Share = Annotated[float, BeforeValidator(parse_share), Field(gt=0, le=1), WithJsonSchema(_NUMBER_OR_TEXT)]
 """A share of a whole: `5%` or 0.05."""
+ShareOrNone = Annotated[
+    float,
+    BeforeValidator(parse_share),
+    Field(ge=0, le=1),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]}),
+]
+"""A share that may be 0."""
+Tag = Annotated[str, Field(min_length=1, max_length=64)]
+"""A tag as W&B takes it: 1 to 64 characters."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 """A name that is safe as a folder: letters, digits, `.`, `_`, `-`, beginning with a letter or digit."""
 

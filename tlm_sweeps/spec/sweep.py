@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tlm_sweeps.spec.experiment import ExperimentSpec
-from tlm_sweeps.spec.fields import Count, Flops, Name, Part, Share
+from tlm_sweeps.spec.fields import Count, Flops, Name, Part, Share, Tag
 from tlm_sweeps.spec.settings import Settings
 from tlm_sweeps.spec.space import Dimension
 
@@ -60,7 +60,7 @@ class TrackingSpec(Part):
     """W&B project."""
     entity: Name | None = None
     """W&B user or team; the account's default when left out."""
-    tags: tuple[str, ...] = ()
+    tags: tuple[Tag, ...] = ()
     """Tags put on every run."""
 
 
