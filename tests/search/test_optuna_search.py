@@ -1,0 +1,80 @@
+"""Settings to Optuna and back, and pruners that count in per cent of the budget."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tlm_sweeps.search.optuna_search import OptunaSearch, is_ordinal, to_param, to_setting
+from tlm_sweeps.spec.space import Choices
+from tlm_sweeps.spec.sweep import SweepSpec
+
+
+def spec_of(engine: dict[str, Any], search: dict[str, Any] | None = None) -> SweepSpec:
+    data = {
+        "name": "search",
+        "experiment": {"corpus": {"name": "python-docs"}, "model": {"kind": "transformer", "width": 48}},
+        "search": search or {"training.learning_rate": {"uniform": [1e-4, 1e-1]}},
+        "budget": {"flops": 1e12},
+        "engine": engine,
+    }
+    return SweepSpec.model_validate_json(json.dumps(data))
+
+
+@given(st.lists(st.none() | st.booleans() | st.integers(0, 99) | st.sampled_from(["a", "b"]), min_size=1, max_size=6))
+def test_every_choice_survives_the_way_to_optuna_and_back(values: list[Any]):
+    dimension = spec_of({}, {"training.clip": values}).search["training.clip"]
+    assert isinstance(dimension, Choices)
+    for value in dimension.choices:
+        assert to_setting(dimension, to_param(dimension, value)) == value
+
+
+def test_lists_of_numbers_keep_their_order_for_the_sampler():
+    def choices(values: list[Any]) -> Choices:
+        dimension = spec_of({}, {"training.clip": values}).search["training.clip"]
+        assert isinstance(dimension, Choices)
+        return dimension
+
+    assert is_ordinal(choices([1, 2, 4]))
+    assert is_ordinal(choices([0.1, 0.01]))
+    assert not is_ordinal(choices([1, 3, 2]))
+    assert not is_ordinal(choices([None, 1, 2]))
+    assert not is_ordinal(choices([True, False]))
+    many = spec_of({"sampler": "cmaes"}, {"training.clip": list(range(1, 20))})
+    drawn = [OptunaSearch(many, 0).suggest(number).settings["training.clip"] for number in range(20)]
+    assert set(drawn) <= set(range(1, 20))
+
+
+@pytest.mark.parametrize("pruner", ["median", "asha", "hyperband"])
+def test_a_pruner_stops_the_worst_early_and_lets_the_best_through(pruner: str):
+    search = OptunaSearch(spec_of({"sampler": "random", "pruner": pruner}), 0)
+    stopped: dict[int, int] = {}
+    for number in range(40):
+        search.suggest(number)
+        level = number % 10
+        for percent in range(5, 101, 5):
+            if search.report(number, percent, level + 5 / percent) and percent < 100:
+                stopped[number] = percent
+                break
+        search.tell(
+            number, "pruned" if number in stopped else "complete", None if number in stopped else [float(level)]
+        )
+    later = range(20, 40)
+    assert not any(number in stopped for number in later if number % 10 == 0), "the best is never stopped"
+    assert sum(number in stopped for number in later if number % 10 >= 5) >= 5, "most of the worse half are"
+
+
+def test_no_pruner_never_stops_anything():
+    search = OptunaSearch(spec_of({"sampler": "random"}), 0)
+    for number in range(10):
+        search.suggest(number)
+        assert not any(search.report(number, percent, float(number)) for percent in range(5, 101, 5))
+        search.tell(number, "complete", [float(number)])
+
+
+def test_budgets_have_streams_of_their_own():
+    spec = spec_of({"sampler": "random"})
+    settings = [OptunaSearch(spec, stream).suggest(0).settings for stream in (0, 0, 1)]
+    assert settings[0] == settings[1] != settings[2]
