@@ -1,6 +1,7 @@
 """Budget matching: never over, one more step would be, and the solvers undo each other."""
 
 import math
+from typing import get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ from tlm_sweeps.spec.models import AttentionModel, LinearModel, MlpModel, ModelS
 from tlm_sweeps.spec.sweep import Account, BudgetSpec
 
 FACTS = CorpusFacts("text", "char", 65, 200_000, 20_000, 20_000, "abc")
-ACCOUNTS = st.sampled_from(["matmul", "6nd", "2nd"])
+ACCOUNTS: st.SearchStrategy[Account] = st.sampled_from(get_args(Account))
 
 
 @st.composite
@@ -40,15 +41,9 @@ def models(draw: st.DrawFn) -> ModelSpec:
         case "attention":
             return AttentionModel(kind="attention", width=width, context=context, heads=heads)
         case _:
+            options = {"width": width, "context": context, "heads": heads, "depth": draw(st.integers(1, 4))}
             positions = draw(st.sampled_from(["learned", "rope", "sinusoidal", "none"]))
-            return TransformerModel(
-                kind="transformer",
-                width=width,
-                context=context,
-                heads=heads,
-                depth=draw(st.integers(1, 4)),
-                positions=positions,
-            )
+            return TransformerModel.model_validate({"kind": "transformer", "positions": positions} | options)
 
 
 @st.composite
@@ -57,12 +52,14 @@ def experiments(draw: st.DrawFn) -> ExperimentSpec:
     predict = "last" if model.kind in ("linear", "mlp") else draw(st.sampled_from(["last", "all"]))
     windows = draw(st.sampled_from(["replacement", "shuffled"]))
     per_epoch = draw(st.none() | st.integers(1, 5000)) if windows == "replacement" else None
-    training = TrainingSpec(
-        batch_size=draw(st.integers(1, 70)),
-        predict=predict,
-        windows=windows,
-        windows_per_epoch=per_epoch,
-        epochs=draw(st.floats(0.05, 30)),
+    training = TrainingSpec.model_validate(
+        {
+            "batch_size": draw(st.integers(1, 70)),
+            "predict": predict,
+            "windows": windows,
+            "windows_per_epoch": per_epoch,
+            "epochs": draw(st.floats(0.05, 30)),
+        }
     )
     return ExperimentSpec(corpus=CorpusSpec(name="python-docs"), model=model, training=training)
 

@@ -115,7 +115,7 @@ def build_results(
     flops = budgets if len(budgets) > 1 else min(budgets)
     budget = {"flops": flops, "match": "width", "total": 1.2 * (trials + 3) * seeds * sum(budgets)}
     spec = build_spec(**({"seeds": seeds, "budget": budget} | changes))
-    draws = random.Random(7)  # noqa: S311 - made up, not secret
+    draws = random.Random(7)
     records: list[Record] = []
     curves: dict[str, list[Measurement]] = {}
     numbers = itertools.count()
@@ -229,7 +229,7 @@ def _record(known: dict[str, Any], matched: Matched, curve: list[Measurement], f
 
 def _curve(matched: Matched, trial: int, seed: int, share: float, evaluations: int) -> list[Measurement]:
     """A power law towards a floor that depends on the shape, with a little noise from the seed."""
-    noise = random.Random(f"{trial}/{seed}")  # noqa: S311 - made up, not secret
+    noise = random.Random(f"{trial}/{seed}")
     floor, luck = _floor(matched.experiment) + noise.gauss(0, 0.012), noise.gauss(0, 0.01)
     total = matched.steps.total
     steps = sorted({max(1, round(total * share * index / evaluations)) for index in range(1, evaluations + 1)})

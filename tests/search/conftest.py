@@ -34,7 +34,7 @@ SPEC: dict[str, Any] = {
 def text(tmp_path: Path) -> Path:
     """Words in a random order: enough structure for a loss to fall."""
     words = ("the", "model", "reads", "a", "window", "of", "tokens", "and", "predicts", "what", "comes", "after", "it")
-    drawn = random.Random(0).choices(words, k=6000)  # noqa: S311 - a text, not a secret
+    drawn = random.Random(0).choices(words, k=6000)
     path = tmp_path / "words.txt"
     path.write_text(" ".join(drawn), encoding="utf-8")
     return path

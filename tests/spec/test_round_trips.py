@@ -109,7 +109,10 @@ def sweeps(draw: st.DrawFn) -> dict[str, Any]:
             baselines=st.dictionaries(name, baselines, max_size=2),
             engine=part(sampler=st.sampled_from(["random", "tpe", "gp"]), trials=small, seed=st.integers(0, 2**32 - 1)),
             seeds=small | st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=3, unique=True),
-            tracking=part(wandb=st.sampled_from(["off", "offline"]), tags=st.lists(text.filter(lambda tag: 1 <= len(tag) <= 64), max_size=2)),
+            tracking=part(
+                wandb=st.sampled_from(["off", "offline"]),
+                tags=st.lists(text.filter(lambda tag: 1 <= len(tag) <= 64), max_size=2),
+            ),
         )
     )
 

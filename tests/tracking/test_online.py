@@ -78,7 +78,7 @@ def test_no_bad_server_is_waited_for_and_the_run_is_kept_offline(
 
     assert [(said.name, said.levelno) for said in caplog.records] == [("tlm_sweeps.tracking", logging.WARNING)] * 5
     for behaviour, bad in runs.items():
-        (offline,) = eventually(lambda: [part for part in read_back(bad) if part.exit_codes == [0] and part.history])  # noqa: B023
+        (offline,) = eventually(lambda: [part for part in read_back(bad) if part.exit_codes == [0] and part.history])  # noqa: B023 - called at once
         assert len(offline.history) == 10, behaviour
         assert offline.summary["val_nll"] == 1.5, behaviour
 

@@ -204,7 +204,7 @@ def cells(spec: SweepSpec) -> Iterator[dict[str, Any]]:
 
 def draws(spec: SweepSpec, count: int, *, seed: int = 0) -> Iterator[dict[str, Any]]:
     """A seeded uniform sample of the space, alternating between budgets."""
-    random_ = random.Random(seed)  # noqa: S311 - a sample, not a secret
+    random_ = random.Random(seed)
     for _, flops in zip(range(count), itertools.cycle(budgets(spec)), strict=False):
         yield draw(spec, random_) | _budget_setting(spec, flops)
 

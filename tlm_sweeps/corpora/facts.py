@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 from tlm_sweeps.compute.facts import CorpusFacts
@@ -13,9 +12,12 @@ from tlm_sweeps.spec.experiment import CorpusSpec
 
 def facts_reader(data_dir: Path | None = None) -> FactsOf:
     """A function from corpus specs to facts that remembers what it read."""
+    known: dict[str, CorpusFacts] = {}
 
-    @cache
     def facts_of(corpus: CorpusSpec) -> CorpusFacts:
-        return corpus_facts(corpus, data_dir)
+        key = corpus.model_dump_json()
+        if key not in known:
+            known[key] = corpus_facts(corpus, data_dir)
+        return known[key]
 
     return facts_of

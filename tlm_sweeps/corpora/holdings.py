@@ -151,6 +151,6 @@ def _checked(file: KnownFile, path: Path | None, folder: Path) -> CheckResult:
 
 
 def _python_docs_path() -> Path:
-    import pydoc_data  # noqa: PLC0415  some Pythons lack it
+    import pydoc_data
 
     return Path(pydoc_data.__path__[0])

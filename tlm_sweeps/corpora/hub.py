@@ -37,7 +37,7 @@ def load_rows(dataset: str, config: str | None = None, revision: str | None = No
     if not Path(dataset).is_dir():
         _require_hub(dataset)
         _logger.warning("loading %s from the Hugging Face Hub", dataset)
-    import datasets  # noqa: PLC0415  half a second that only Hub sets pay
+    import datasets
 
     try:
         found = datasets.load_dataset(dataset, name=config, revision=revision)

@@ -134,7 +134,7 @@ def find_files(corpus: KnownCorpus, folder: Path) -> dict[str, Path]:
 def python_docs_text() -> str:
     """The topics of CPython's `pydoc_data`, sorted by key, a title line above each."""
     try:
-        from pydoc_data.topics import topics  # noqa: PLC0415  half a megabyte, and some Pythons lack it
+        from pydoc_data.topics import topics
     except ImportError as error:
         raise InputError(
             "this Python has no `pydoc_data`, from which the corpus `python-docs` is made",

@@ -63,7 +63,7 @@ def _positions(trial: TrialResult, axes: Sequence[Axis]) -> dict[str, float]:
 def _ped_anova(
     rows: Sequence[tuple[float, Mapping[str, float]]], axes: Sequence[Axis], best_share: float
 ) -> dict[str, float]:
-    import optuna  # noqa: PLC0415 - only a report with a search needs it
+    import optuna
 
     space = {axis.name: _distribution(axis) for axis in axes}
     with _quiet_optuna():
@@ -81,7 +81,7 @@ def _ped_anova(
 
 
 def _distribution(axis: Axis) -> BaseDistribution:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution  # noqa: PLC0415 - as above
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     if axis.scale == "choices":
         return CategoricalDistribution(tuple(range(len(axis.choices))))
@@ -95,7 +95,7 @@ def _as_param(axis: Axis, places: Mapping[str, float]) -> float:
 
 @contextmanager
 def _quiet_optuna() -> Iterator[None]:
-    import optuna  # noqa: PLC0415 - as above
+    import optuna
 
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)

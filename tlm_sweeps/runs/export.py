@@ -31,7 +31,7 @@ def to_csv(records: tuple[Record, ...]) -> str:
 
 def to_parquet(records: tuple[Record, ...], path: Path) -> None:
     """A row a record, with dotted column names; columns whose values differ in type become JSON text."""
-    import pandas as pd  # noqa: PLC0415 - half a second that only this format needs
+    import pandas as pd
 
     rows = [flat(record) for record in records]
     names = list(dict.fromkeys(name for row in rows for name in row))

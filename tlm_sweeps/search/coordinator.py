@@ -19,7 +19,8 @@ from tlm_sweeps.runs.record import Provenance, Record
 from tlm_sweeps.search.messages import Advanced, Checkpointed, Ended, GoOn, Measured, Pause, Prune, TrainOrder
 from tlm_sweeps.search.pool import Died, LocalPool
 from tlm_sweeps.search.progress import RunningRun, SweepProgress, planned_total
-from tlm_sweeps.search.proposing import Proposer, is_over, records_by_trial
+from tlm_sweeps.search.proposing import Proposer
+from tlm_sweeps.search.trials import is_over, records_by_trial
 from tlm_sweeps.spec.sweep import Account, SweepSpec
 
 _TICK_SECONDS = 0.25

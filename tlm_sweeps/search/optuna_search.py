@@ -11,7 +11,7 @@ import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import optuna
@@ -19,12 +19,11 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
+from tlm_sweeps.search.trials import Ending
 from tlm_sweeps.spec.space import Choices, Range
 from tlm_sweeps.spec.sweep import OptunaEngine, SweepSpec
 
 optuna.logging.set_verbosity(logging.WARNING)
-
-Ending = Literal["complete", "pruned", "failed"]
 
 _STATES: dict[Ending, TrialState] = {
     "complete": TrialState.COMPLETE,

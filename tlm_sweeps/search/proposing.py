@@ -29,7 +29,8 @@ from tlm_sweeps.compute.planning import (
 )
 from tlm_sweeps.runs.ledger import Ledger, Proposal, Verdict
 from tlm_sweeps.runs.record import Measurement, Record
-from tlm_sweeps.search.optuna_search import Ending, OptunaSearch, PastTrial
+from tlm_sweeps.search.optuna_search import OptunaSearch, PastTrial
+from tlm_sweeps.search.trials import Ending, is_over, outcome_of, records_by_trial
 from tlm_sweeps.spec.fingerprint import canonical_json
 from tlm_sweeps.spec.sweep import SweepSpec
 
@@ -131,7 +132,7 @@ class Proposer:
         return settings, {}
 
     def _draw(self, stream: int) -> dict[str, Any]:
-        random_ = random.Random(f"{self._spec.engine.seed} {stream} {self._number}")  # noqa: S311 - no secret
+        random_ = random.Random(f"{self._spec.engine.seed} {stream} {self._number}")
         return draw(self._spec, random_) | self._budget_setting(stream)
 
     def _cell(self, stream: int) -> dict[str, Any] | None:
@@ -139,7 +140,7 @@ class Proposer:
         if stream not in self._untried:
             mine = [cell for cell in cells(self._spec) if cell.items() >= self._budget_setting(stream).items()]
             if not self._walks():
-                random.Random(f"{self._spec.engine.seed} {stream}").shuffle(mine)  # noqa: S311 - no secret
+                random.Random(f"{self._spec.engine.seed} {stream}").shuffle(mine)
             self._untried[stream] = iter(mine)
         fresh = (cell for cell in self._untried[stream] if canonical_json(cell) not in self._proposed)
         return next(fresh, None)
@@ -186,44 +187,6 @@ class Proposer:
             self._count(proposal)
             if proposal.baseline is None:
                 self._search_of(proposal).restore(_past(self._spec, ledger, proposal, records.get(proposal.number, ())))
-
-
-def outcome_of(spec: SweepSpec, records: tuple[Record, ...]) -> tuple[Ending, tuple[float, ...] | None]:
-    """How a trial ended, and the objectives of a complete one: means over its seeds."""
-    if any(record.state == "pruned" for record in records):
-        return "pruned", None
-    if not records or any(record.state != "complete" for record in records):
-        return "failed", None
-    return "complete", tuple(
-        sum(_objective(spec, record, name) for record in records) / len(records) for name in spec.engine.objectives
-    )
-
-
-def records_by_trial(records: tuple[Record, ...]) -> dict[int, tuple[Record, ...]]:
-    """Records grouped by trial, seeds in order."""
-    grouped: dict[int, tuple[Record, ...]] = {}
-    for record in records:
-        grouped[record.trial] = (*grouped.get(record.trial, ()), record)
-    return grouped
-
-
-def is_over(records: tuple[Record, ...]) -> bool:
-    """Whether all runs of a trial have ended."""
-    return all(record.state not in ("waiting", "running") for record in records)
-
-
-def _objective(spec: SweepSpec, record: Record, name: str) -> float:
-    match name:
-        case "train_flops":
-            account = spec.budget.account if spec.budget else "matmul"
-            value = (record.train_flops or {}).get(account)
-        case "n_params":
-            value = record.n_params
-        case _:
-            value = record.val_nll
-    if value is None:
-        raise ValueError(f"run {record.run_id} is complete but has no {name}")
-    return value
 
 
 def _past(spec: SweepSpec, ledger: Ledger, proposal: Proposal, records: tuple[Record, ...]) -> PastTrial:

@@ -10,8 +10,8 @@ from tlm_sweeps.errors import RunError
 from tlm_sweeps.runs.ledger import Ledger, Writer, reading, writer_of
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.progress import RunningRun, SweepProgress, planned_total
-from tlm_sweeps.search.proposing import is_over, records_by_trial
-from tlm_sweeps.spec.sweep import SweepSpec
+from tlm_sweeps.search.trials import is_over, records_by_trial
+from tlm_sweeps.spec.sweep import Account, SweepSpec
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,11 @@ def standing(spec: SweepSpec, ledger: Ledger) -> SweepProgress:
     trials = [each for each in records_by_trial(records).values() if each[0].state != "infeasible"]
     unusable = [each for each in ledger.proposals() if each.baseline is None and each.verdict != "trial"]
     wanted = trials_wanted(spec, len(unusable))
-    account = spec.budget.account if spec.budget else "matmul"
+    account: Account = spec.budget.account if spec.budget else "matmul"
     running = [(record, ledger.measurements(record.run_id)) for record in records if record.state == "running"]
+    waiting = [record.run_id for record in records if record.state == "waiting"]
     in_flight = sum(measured[-1][1].train_flops[account] for _, measured in running if measured)
+    put_down = sum(_kept_flops(ledger, run_id, account) for run_id in waiting)
     total = spec.budget.total if spec.budget else None
     return SweepProgress(
         sweep=spec.name,
@@ -90,13 +92,20 @@ def standing(spec: SweepSpec, ledger: Ledger) -> SweepProgress:
             for record, measured in running
         ),
         best=best_of(records),
-        spent_flops=ledger.spent_flops() + in_flight,
+        spent_flops=ledger.spent_flops() + in_flight + put_down,
         total_flops=total or planned_total(wanted, trials),
         states=ledger.states(),
         elapsed_seconds=0.0,
         remaining_seconds=None,
         news=(),
     )
+
+
+def _kept_flops(ledger: Ledger, run_id: str, account: Account) -> int:
+    """FLOPs of a waiting run that its checkpoint keeps, as of the evaluation before it."""
+    step = ledger.checkpoint_step(run_id)
+    kept = [measured.train_flops[account] for _, measured in ledger.measurements(run_id) if measured.step <= step]
+    return max(kept, default=0)
 
 
 def best_of(records: tuple[Record, ...]) -> Record | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +35,7 @@ def sweep(
     data_dir: Path | None = None,
     workers: int | None = None,
     argv: tuple[str, ...] = (),
-) -> Iterator[SweepProgress]:
+) -> Generator[SweepProgress]:
     """Run a sweep, or go on with it: the same call resumes.
 
     Args:

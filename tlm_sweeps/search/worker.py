@@ -45,11 +45,11 @@ _ADVANCED_SECONDS = 0.25
 _NOT_RESULTS = ("train_flops", "stopped_early")
 
 
-class Paused(Exception):  # noqa: N818 - not an error: the run is put down
+class Paused(Exception):
     """The coordinator asked for a pause, and the checkpoint is on disk."""
 
 
-class Pruned(Exception):  # noqa: N818 - not an error either
+class Pruned(Exception):
     """The verdict on the last measurement: stop for good."""
 
 

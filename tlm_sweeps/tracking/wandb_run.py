@@ -60,7 +60,7 @@ def open_run(opening: dict[str, Any], report: Callable[[str], None]) -> wandb.Ru
             and init_seconds, the server's time to answer.
         report: gets the line that says why a run became offline.
     """
-    import wandb  # noqa: PLC0415 - half a second that nothing else may pay
+    import wandb
 
     def init(mode: Any) -> wandb.Run:
         # The x_ settings are W&B's own affair and may be renamed; without one a run is tracked all the same.

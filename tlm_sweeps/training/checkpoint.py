@@ -38,7 +38,7 @@ class SavedCheckpoint:
     step: int
 
 
-class DamagedCheckpoint(RunError):  # noqa: N818 named for what it is about
+class DamagedCheckpoint(RunError):
     """A checkpoint's files are torn, altered or gone."""
 
 

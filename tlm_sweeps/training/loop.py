@@ -30,7 +30,7 @@ STEPS_BETWEEN_CHECKS = 50
 GPU seldom enough not to wait for it."""
 
 
-class Diverged(RunError):  # noqa: N818 named for what happened to the run
+class Diverged(RunError):
     """A loss is no longer a number."""
 
 

@@ -1,0 +1,213 @@
+"""The public Python API: load a spec, plan it, sweep it, read what came of it. The command line is a face of this.
+
+    import tlm_sweeps as tlm
+
+    spec = tlm.load("sweeps/quickstart.yaml", ["engine.trials=4"])
+    results = tlm.sweep(spec, runs_dir="runs")
+    frame = tlm.records("quickstart")
+
+Everything heavy (torch, Optuna, pandas, plotly) is imported by the function that needs it.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tlm_sweeps.errors import InputError, did_you_mean
+from tlm_sweeps.runs.folders import runs_folder, sweep_folder, sweep_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tlm_sweeps.compute.planning import SweepPlan
+    from tlm_sweeps.report.sources import SweepResults
+    from tlm_sweeps.search.progress import SweepProgress
+    from tlm_sweeps.search.standing import SweepStatus
+    from tlm_sweeps.spec.sweep import SweepSpec
+
+Place = str | PathLike[str]
+"""A path, however it is written."""
+
+
+def load(path: Place, overrides: Sequence[str] = ()) -> SweepSpec:
+    """A sweep from its YAML file.
+
+    Args:
+        path: the file.
+        overrides: as after `--set`: `model.width=64`.
+
+    Raises:
+        InputError: with every problem, its line and a hint.
+    """
+    from tlm_sweeps.spec.loading import load_sweep
+
+    return load_sweep(Path(path), overrides).spec
+
+
+def plan(spec: SweepSpec, *, data_dir: Place | None = None, sample: int = 50) -> SweepPlan:
+    """Every setting of a finite space (`sample` settings of an infinite one) with verdict and cost. Trains nothing."""
+    from tlm_sweeps.compute.planning import plan_sweep
+    from tlm_sweeps.corpora.facts import facts_reader
+
+    return plan_sweep(spec, facts_reader(_path(data_dir)), sample=sample)
+
+
+def iter_sweep(
+    spec: SweepSpec,
+    *,
+    runs_dir: Place | None = None,
+    data_dir: Place | None = None,
+    workers: int | None = None,
+    argv: Sequence[str] = (),
+) -> Generator[SweepProgress]:
+    """Run a sweep, or go on with it, a picture at a time.
+
+    Close the generator (`contextlib.closing`) to stop early: runs in flight are then checkpointed and can be resumed.
+
+    Args:
+        spec: what to run.
+        runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
+        data_dir: where named corpora are looked for first.
+        workers: runs at a time; default one a core.
+        argv: the command, for the records; default this process's.
+
+    Raises:
+        InputError: before anything is written, when the sweep cannot run.
+    """
+    from tlm_sweeps.search.sweeping import sweep as pictures_of
+
+    yield from pictures_of(
+        spec, runs_folder(_path(runs_dir)), data_dir=_path(data_dir), workers=workers, argv=tuple(argv)
+    )
+
+
+def sweep(
+    spec: SweepSpec,
+    *,
+    runs_dir: Place | None = None,
+    data_dir: Place | None = None,
+    workers: int | None = None,
+) -> SweepResults:
+    """Run a sweep, or go on with it, to its end. The same call resumes.
+
+    Args:
+        spec: what to run.
+        runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
+        data_dir: where named corpora are looked for first.
+        workers: runs at a time; default one a core.
+    """
+    with closing(iter_sweep(spec, runs_dir=runs_dir, data_dir=data_dir, workers=workers)) as pictures:
+        for _ in pictures:
+            pass
+    return results(spec.name, runs_dir)
+
+
+def results(name: str, runs_dir: Place | None = None) -> SweepResults:
+    """Everything that a sweep has left behind, finished or not.
+
+    Raises:
+        InputError: when there is no such sweep.
+    """
+    from tlm_sweeps.report.sources import SweepResults
+    from tlm_sweeps.runs.ledger import reading
+    from tlm_sweeps.search.standing import kept_spec
+
+    with reading(existing_folder(name, runs_dir)) as ledger:
+        records = ledger.records()
+        curves = {record.run_id: [each for _, each in ledger.measurements(record.run_id)] for record in records}
+        return SweepResults(
+            spec=kept_spec(ledger),
+            records=records,
+            curves={run_id: curve for run_id, curve in curves.items() if curve},
+            spent_flops=ledger.spent_flops(),
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            command=shlex.join(json.loads(ledger.meta("argv") or "[]")),
+        )
+
+
+def records(name: str, runs_dir: Place | None = None) -> pd.DataFrame:
+    """A sweep's records as a data frame: a row a run, nested fields as dotted columns.
+
+    Raises:
+        InputError: when there is no such sweep.
+    """
+    import pandas as pd
+
+    from tlm_sweeps.runs.export import flat
+
+    return pd.DataFrame([flat(record) for record in results(name, runs_dir).records])
+
+
+def status(name: str, runs_dir: Place | None = None) -> SweepStatus:
+    """How far a sweep is, while it runs or after.
+
+    Raises:
+        InputError: when there is no such sweep.
+    """
+    from tlm_sweeps.search.standing import read_status
+
+    return read_status(existing_folder(name, runs_dir))
+
+
+def write_report(name: str, runs_dir: Place | None = None, path: Place | None = None) -> Path:
+    """Write a sweep's report as one HTML file.
+
+    Args:
+        name: the sweep.
+        runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
+        path: where to; default: `report.html` in the sweep's folder.
+
+    Raises:
+        InputError: when there is no such sweep, or no run of it is complete.
+    """
+    from tlm_sweeps.report import page
+
+    folder = existing_folder(name, runs_dir)
+    return page.write_report(results(name, runs_dir), _path(path) or folder / "report.html")
+
+
+def export_study(name: str, runs_dir: Place | None = None, path: Place | None = None) -> Path:
+    """Write a sweep's search as a normal Optuna study, in a new SQLite file.
+
+    Args:
+        name: the sweep, and the study's name.
+        runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
+        path: where to; default: `<name>.optuna.sqlite3` in the sweep's folder.
+
+    Raises:
+        InputError: when there is no such sweep, or the file exists.
+    """
+    from tlm_sweeps.runs.ledger import reading
+    from tlm_sweeps.search import optuna_export
+    from tlm_sweeps.search.standing import kept_spec
+
+    folder = existing_folder(name, runs_dir)
+    chosen = _path(path) or folder / f"{name}.optuna.sqlite3"
+    with reading(folder) as ledger:
+        optuna_export.export_study(kept_spec(ledger), ledger, chosen)
+    return chosen
+
+
+def existing_folder(name: str, runs_dir: Place | None = None) -> Path:
+    """The folder of a sweep that has been begun.
+
+    Raises:
+        InputError: when there is none of that name, with the nearest one.
+    """
+    runs = runs_folder(_path(runs_dir))
+    folder, known = sweep_folder(runs, name), sweep_names(runs)
+    if name not in known:
+        hint = did_you_mean(name, known) if known else "start one with `tlm-sweeps sweep SPEC`, or name its --runs-dir"
+        raise InputError(f"no sweep `{name}` in {runs}", hint=hint)
+    return folder
+
+
+def _path(place: Place | None) -> Path | None:
+    return None if place is None else Path(place)

@@ -1,0 +1,105 @@
+"""Running a sweep before the user's eyes, until it ends or is interrupted. Shared by `sweep` and `run`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from tlm_sweeps.cli.interrupting import INTERRUPTED, Interrupts, interrupts
+from tlm_sweeps.cli.options import workers_of
+
+if TYPE_CHECKING:
+    from tlm_sweeps.console.following import Show
+    from tlm_sweeps.search.progress import SweepProgress
+    from tlm_sweeps.spec.loading import LoadedSweep
+    from tlm_sweeps.spec.sweep import SweepSpec
+
+
+def follow(
+    spec: SweepSpec,
+    loaded: LoadedSweep,
+    *,
+    argv: tuple[str, ...],
+    workers: str,
+    runs_dir: Path | None,
+    data_dir: Path | None,
+    json: bool,
+) -> SweepProgress:
+    """Run a sweep to its end.
+
+    Args:
+        spec: what to run: as loaded, or made from it.
+        loaded: knows the lines of its fields.
+        argv: the command, for the records and for going on after an interrupt.
+        workers: as given to `--workers`.
+        runs_dir: as given to `--runs-dir`.
+        data_dir: as given to `--data-dir`.
+        json: whether stdout gets events.
+
+    Returns:
+        The last picture.
+
+    Raises:
+        typer.Exit: when it was interrupted; the runs in flight have been checkpointed.
+    """
+    from tlm_sweeps import api
+    from tlm_sweeps.cli.locating import located
+    from tlm_sweeps.runs.folders import runs_folder, sweep_names
+
+    runs = runs_folder(runs_dir)
+    view = _view(resumes=spec.name in sweep_names(runs), json=json)
+    pictures = api.iter_sweep(spec, runs_dir=runs, data_dir=data_dir, workers=workers_of(workers), argv=argv)
+    with interrupts() as heard, closing(pictures), located(loaded):
+        last = _watched(pictures, view, heard)
+        if last is not None:
+            return last
+        _say_pausing()
+        pictures.close()
+    _say_paused(argv, spec, json=json)
+    raise typer.Exit(INTERRUPTED)
+
+
+def _watched(
+    pictures: Iterable[SweepProgress], view: AbstractContextManager[Show], heard: Interrupts
+) -> SweepProgress | None:
+    """The last picture, or None when an interrupt was heard before it came."""
+    last = None
+    try:
+        with view as show:
+            for last in pictures:
+                heard.is_under_way = True
+                show(last)
+                if heard.asked:
+                    return None
+    except KeyboardInterrupt:  # before the first picture: whatever had begun has cleaned up behind itself
+        return None
+    return last
+
+
+def _view(*, resumes: bool, json: bool) -> AbstractContextManager[Show]:
+    from tlm_sweeps.console.following import event_view, live_view, plain_view
+
+    if json:
+        return event_view(resumes=resumes)
+    return live_view(resumes=resumes) if sys.stderr.isatty() else plain_view(resumes=resumes)
+
+
+def _say_pausing() -> None:
+    from tlm_sweeps.console.streams import say
+
+    say("pausing: finishing the step and writing checkpoints… (Ctrl-C again: leave now)")
+
+
+def _say_paused(argv: tuple[str, ...], spec: SweepSpec, *, json: bool) -> None:
+    from tlm_sweeps.console.following import write_event
+    from tlm_sweeps.console.streams import say, say_command
+
+    if json:
+        write_event("paused", {"sweep": spec.name})
+    say("paused; the same command goes on:")
+    say_command(argv)

@@ -1,0 +1,45 @@
+"""Ctrl-C and SIGTERM: the first asks for a pause, the second leaves at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from tlm_sweeps.console.streams import restore_cursor
+
+INTERRUPTED = 130
+"""Exit code of an interrupted command."""
+
+
+@dataclass
+class Interrupts:
+    """What has been asked for so far."""
+
+    asked: bool = False
+    is_under_way: bool = False
+    """Whether there is a loop that looks at `asked` a few times a second; before, an interrupt raises."""
+
+
+@contextmanager
+def interrupts() -> Iterator[Interrupts]:
+    """Listen for interrupts; the former handlers return at the end."""
+    heard = Interrupts()
+
+    def hear(_number: int, _frame: FrameType | None) -> None:
+        if heard.asked:
+            restore_cursor()
+            os._exit(INTERRUPTED)  # the ledger bears it; workers see that we are gone
+        heard.asked = True
+        if not heard.is_under_way:
+            raise KeyboardInterrupt
+
+    former = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield heard
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

@@ -1,0 +1,42 @@
+"""Arguments and options that several commands share, each said once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tlm_sweeps.errors import InputError
+
+Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The sweep's YAML file.", show_default=False)]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Override a field, e.g. model.width=64. Can be repeated."),
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The sweep's name.", show_default=False)]
+RunsDir = Annotated[
+    Path | None,
+    typer.Option("--runs-dir", metavar="DIR", help="Folder of all sweeps. Default: $TLM_RUNS, else runs."),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", metavar="DIR", help="Folder in which named corpora are looked for. Default: $TLM_DATA."),
+]
+Workers = Annotated[
+    str, typer.Option("--workers", metavar="N|auto", help="Runs at a time, a core each. auto: every core.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def workers_of(written: str) -> int | None:
+    """The number behind `--workers`; None for as many as there are cores."""
+    if written == "auto":
+        return None
+    try:
+        workers = int(written)
+    except ValueError:
+        workers = 0
+    if not 1 <= workers <= 1024:
+        raise InputError(f"{written} is no number of workers", place="--workers", hint="a whole number from 1, or auto")
+    return workers

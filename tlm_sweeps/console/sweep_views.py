@@ -1,0 +1,147 @@
+"""Sweeps that are over or looked at from outside: leaderboards, status, lists, key figures of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from tlm_sweeps.console.live import sweep_panel
+from tlm_sweeps.console.streams import plain
+from tlm_sweeps.console.tables import Column, fitting, table
+from tlm_sweeps.console.wording import run_of, scored, setting_of, share_of, states_in_words
+from tlm_sweeps.report.naming import format_nll
+from tlm_sweeps.report.outcomes import outcomes
+from tlm_sweeps.report.sources import SweepResults
+from tlm_sweeps.report.views import Table as PlainTable
+from tlm_sweeps.report.views import leaderboard_tables
+from tlm_sweeps.runs.record import Record
+from tlm_sweeps.search.progress import SweepProgress
+from tlm_sweeps.search.standing import SweepStatus
+from tlm_sweeps.units import format_count, format_flops, format_seconds
+
+_SHORT = {"validation NLL": "val NLL", "parameters": "params", "epochs run": "epochs"}
+"""Heads of the page's tables that a terminal has no room for."""
+_PAPER = 100
+"""Columns of a panel that goes into a file or a pipe."""
+_SPARE = {"seeds": 5, "spent": 4, "parameters": 3, "epochs run": 2, "trial": 1}
+"""Columns of a leaderboard that a narrow terminal does without, the most easily first."""
+
+
+def leaderboard_view(results: SweepResults, console: Console) -> RenderableType:
+    """The leaderboard of every budget, and why what is not on it is not."""
+    parts: list[RenderableType] = [_fitted(each, console) for each in leaderboard_tables(results)]
+    return Group(*parts, *outcome_lines(results.records))
+
+
+def outcome_lines(records: Sequence[Record]) -> list[Text]:
+    """Failed, pruned and infeasible runs by reason."""
+    return [
+        Text.assemble(
+            (f"{outcome.count} {outcome.state}", "red" if outcome.state == "failed" else "dim"),
+            f": {plain(outcome.reason)}",
+            (f"  ({plain(outcome.examples[0])})" if outcome.examples else "", "dim"),
+        )
+        for outcome in outcomes(records)
+    ]
+
+
+def status_view(status: SweepStatus, console: Console) -> RenderableType:
+    """One sweep: how far it is, the best so far, what went wrong."""
+    panel = sweep_panel(status.progress)
+    panel.width = None if console.is_terminal else _PAPER
+    parts: list[RenderableType] = [panel]
+    parts += [Text(plain(standing_of(status)), "dim"), *outcome_lines(status.records)]
+    return Group(*parts)
+
+
+def standing_of(status: SweepStatus) -> str:
+    """Whether anybody is working on a sweep, in a few words."""
+    if status.writer is not None:
+        return f"running as pid {status.writer.pid} on {status.writer.host} since {status.writer.since}"
+    if status.is_unfinished:
+        return "stopped before its end; the command that began it goes on with it"
+    return "over"
+
+
+def list_view(statuses: Sequence[SweepStatus], console: Console) -> RenderableType:
+    """All sweeps of a folder, one a row."""
+    columns = [
+        Column("sweep", tuple(each.progress.sweep for each in statuses), is_words=True),
+        Column("state", tuple(_state(each) for each in statuses), is_words=True),
+        Column("trials", tuple(_trials(each.progress) for each in statuses)),
+        Column("best NLL", tuple(scored(best) if (best := each.progress.best) else "–" for each in statuses)),
+        Column("with", tuple(_best_setting(each.progress) for each in statuses), is_words=True, spare=3),
+        Column("spent", tuple(_spent(each.progress) for each in statuses), spare=2),
+        Column("begun", tuple(each.created_at[:16].replace("T", " ") for each in statuses), spare=1),
+    ]
+    kept, _ = fitting(columns, console)
+    return table(kept)
+
+
+def record_view(record: Record) -> RenderableType:
+    """Key figures of one run."""
+    account = record.account or "matmul"
+    spent = (record.train_flops or {}).get(account)
+    share = (
+        f" ({spent / record.budget_flops:.1%} of {format_flops(record.budget_flops)})"
+        if spent and record.budget_flops
+        else ""
+    )
+    rows = [
+        ("run", f"{record.run_id}, {record.state}" + (f": {record.reason}" if record.reason else "")),
+        ("validation NLL", _nll(record.val_nll, record)),
+        ("test NLL", _nll(record.test_nll, record)),
+        ("parameters", f"{format_count(record.n_params)}" if record.n_params else "–"),
+        ("training FLOPs", f"{format_flops(spent)} {account}{share}" if spent else "–"),
+        ("steps", f"{record.steps:,}, {record.epochs:.3g} epochs" if record.steps and record.epochs else "–"),
+        ("time", format_seconds(record.wall_seconds) if record.wall_seconds is not None else "–"),
+    ]
+    names, values = zip(*rows, strict=True)
+    return table([Column("", names, is_words=True), Column(run_of(record.trial, record.seed), values, is_words=True)])
+
+
+def bits_per_character(record: Record, nll: float) -> float | None:
+    """NLL in bits, where targets are characters."""
+    level = record.provenance.corpus.get("level")
+    return nll / 0.6931471805599453 if level == "char" else None
+
+
+def _nll(nll: float | None, record: Record) -> str:
+    if nll is None:
+        return "–"
+    bits = bits_per_character(record, nll)
+    return f"{format_nll(nll)} nats per target" + (f", {bits:.4f} bits per character" if bits is not None else "")
+
+
+def _fitted(found: PlainTable, console: Console) -> RenderableType:
+    columns = [
+        Column(
+            _SHORT.get(name, name),
+            tuple(row.cells[number] for row in found.rows),
+            is_words=name in found.words,
+            spare=_SPARE.get(name, 0),
+        )
+        for number, name in enumerate(found.columns)
+    ]
+    kept, _ = fitting([column for column in columns if set(column.cells) != {"–"}], console)
+    more = [Text(f"and {len(found.rest)} more; `tlm-sweeps export` has them all", "dim")] if found.rest else []
+    return Group(table(kept, title=found.caption), *more, Text())
+
+
+def _state(status: SweepStatus) -> str:
+    return standing_of(status).split(" as ")[0].split(" before ")[0] + f" ({states_in_words(status.progress.states)})"
+
+
+def _trials(progress: SweepProgress) -> str:
+    return f"{progress.trials_over}/{progress.trials_wanted}" if progress.trials_wanted else str(progress.trials_over)
+
+
+def _best_setting(progress: SweepProgress) -> str:
+    return setting_of(progress.best.settings, progress.best.baseline) if progress.best else ""
+
+
+def _spent(progress: SweepProgress) -> str:
+    share = share_of(progress)
+    return format_flops(progress.spent_flops) + (f" ({share:.0%})" if share is not None else "")
