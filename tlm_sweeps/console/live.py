@@ -77,8 +77,14 @@ def _gauge(share: float, words: str) -> Table:
 
 
 def _bar(share: float, width: int | None = None) -> ProgressBar:
-    styles = {"style": "bright_black", "complete_style": "cyan", "finished_style": "green"}
-    return ProgressBar(total=1.0, completed=min(1.0, share), width=width, **styles)
+    return ProgressBar(
+        total=1.0,
+        completed=min(1.0, share),
+        width=width,
+        style="bright_black",
+        complete_style="cyan",
+        finished_style="green",
+    )
 
 
 def _best(best: Record | None) -> Text:

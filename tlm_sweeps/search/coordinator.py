@@ -14,11 +14,12 @@ from typing import assert_never
 from tlm_sweeps.compute.matching import flops_after
 from tlm_sweeps.compute.planning import FactsOf, PlannedTrial, plan_trial, seeds_of
 from tlm_sweeps.runs.ledger import Lease, Ledger, Proposal
+from tlm_sweeps.runs.planned import planned_record
 from tlm_sweeps.runs.provenance import with_corpus
 from tlm_sweeps.runs.record import Provenance, Record
 from tlm_sweeps.search.messages import Advanced, Checkpointed, Ended, GoOn, Measured, Pause, Prune, TrainOrder
 from tlm_sweeps.search.pool import Died, LocalPool
-from tlm_sweeps.search.progress import RunningRun, SweepProgress, planned_total
+from tlm_sweeps.search.progress import RunningRun, SweepProgress, picture
 from tlm_sweeps.search.proposing import Proposer
 from tlm_sweeps.search.trials import is_over, records_by_trial
 from tlm_sweeps.spec.sweep import Account, SweepSpec
@@ -36,6 +37,19 @@ class InFlight:
     spent: int
     share: float = 0.0
     val_nll: float | None = None
+
+    def as_seen(self) -> RunningRun:
+        """The run as a picture shows it."""
+        record = self.record
+        return RunningRun(
+            run_id=record.run_id,
+            trial=record.trial,
+            settings=record.settings,
+            baseline=record.baseline,
+            seed=record.seed,
+            share=self.share,
+            val_nll=self.val_nll,
+        )
 
 
 class Coordinator:
@@ -111,9 +125,14 @@ class Coordinator:
     def _keep(self, proposal: Proposal, planned: PlannedTrial) -> None:
         records: tuple[Record, ...] = ()
         if proposal.verdict == "trial":
-            records = tuple(self._planned_record(proposal, planned, seed) for seed in seeds_of(self._spec))
+            facts = self._facts_of(planned.matched.experiment.corpus) if planned.matched else None
+            origin = with_corpus(self._provenance, facts) if facts else self._provenance
+            records = tuple(
+                planned_record(self._spec, proposal, planned, seed, origin) for seed in seeds_of(self._spec)
+            )
         elif proposal.verdict == "infeasible":
-            records = (self._planned_record(proposal, planned, seeds_of(self._spec)[0]),)
+            first = seeds_of(self._spec)[0]
+            records = (planned_record(self._spec, proposal, planned, first, self._provenance),)
         self._ledger.propose(proposal, records)
         self._records |= {record.run_id: record for record in records}
         self._proposals[proposal.number] = proposal
@@ -295,66 +314,18 @@ class Coordinator:
     def _records_of(self, trial: int) -> tuple[Record, ...]:
         return tuple(record for record in self._records.values() if record.trial == trial)
 
-    def _planned_record(self, proposal: Proposal, planned: PlannedTrial, seed: int) -> Record:
-        matched, cost = planned.matched, planned.cost
-        experiment = matched.experiment if matched else planned.experiment
-        provenance = (
-            with_corpus(self._provenance, self._facts_of(experiment.corpus)) if matched and experiment else None
-        )
-        return Record(
-            run_id=f"{self._spec.name}-{proposal.number:04d}-s{seed}",
-            sweep=self._spec.name,
-            trial=proposal.number,
-            seed=seed,
-            state="waiting" if proposal.verdict == "trial" else "infeasible",
-            reason=proposal.reason,
-            baseline=proposal.baseline,
-            settings=proposal.settings,
-            spec=experiment.model_dump(mode="json") if experiment else {},
-            fingerprint=proposal.fingerprint,
-            n_params=cost.n_params if cost else None,
-            n_params_non_embedding=cost.n_params_non_embedding if cost else None,
-            budget_flops=proposal.budget_flops,
-            account=self._account,
-            epochs_asked=matched.epochs_asked if matched else None,
-            provenance=provenance or self._provenance,
-        )
-
     def _picture(self) -> SweepProgress:
-        records = tuple(self._records.values())
         news, self._news = tuple(self._news), []
-        trials = [each for each in records_by_trial(records).values() if each[0].state != "infeasible"]
-        spent = self._ledger.spent_flops() + sum(run.spent for run in self._in_flight.values())
-        wanted = self._proposer.trials_wanted()
-        total = self._total or planned_total(wanted, trials)
         elapsed = time.monotonic() - self._begun
-        rate = (spent - self._spent_before) / elapsed if elapsed > 0 else 0.0
-        return SweepProgress(
-            sweep=self._spec.name,
-            trials_over=sum(is_over(each) for each in trials),
-            trials_wanted=wanted,
-            running=tuple(
-                RunningRun(
-                    run_id=run.record.run_id,
-                    trial=run.record.trial,
-                    settings=run.record.settings,
-                    baseline=run.record.baseline,
-                    seed=run.record.seed,
-                    share=run.share,
-                    val_nll=run.val_nll,
-                )
-                for _, run in sorted(self._in_flight.items())
-            ),
-            best=min(
-                (record for record in records if record.state == "complete" and record.val_nll is not None),
-                key=lambda record: record.val_nll or 0.0,
-                default=None,
-            ),
+        spent = self._ledger.spent_flops() + sum(run.spent for run in self._in_flight.values())
+        return picture(
+            self._spec,
+            tuple(self._records.values()),
+            running=tuple(each.as_seen() for _, each in sorted(self._in_flight.items())),
+            trials_wanted=self._proposer.trials_wanted(),
             spent_flops=spent,
-            total_flops=total,
-            states=self._ledger.states(),
+            flops_per_second=(spent - self._spent_before) / elapsed if elapsed > 0 else 0.0,
             elapsed_seconds=elapsed,
-            remaining_seconds=max(0.0, total - spent) / rate if total and rate > 0 else None,
             news=news,
         )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tlm_sweeps.runs.record import Record, State
+from tlm_sweeps.search.trials import is_over, records_by_trial
+from tlm_sweeps.spec.sweep import SweepSpec
 
 
 @dataclass(frozen=True)
@@ -49,3 +52,42 @@ def planned_total(wanted: int | None, trials: Sequence[tuple[Record, ...]]) -> i
     """What the wanted trials will spend, if the rest is like those known so far."""
     costs = [sum(record.budget_flops or 0 for record in records) for records in trials]
     return round(wanted * sum(costs) / len(costs)) if wanted and costs and all(costs) else None
+
+
+def picture(
+    spec: SweepSpec,
+    records: tuple[Record, ...],
+    *,
+    running: tuple[RunningRun, ...],
+    trials_wanted: int | None,
+    spent_flops: int,
+    flops_per_second: float,
+    elapsed_seconds: float,
+    news: tuple[Record, ...],
+) -> SweepProgress:
+    """A sweep at this moment, from its records and what is in flight."""
+    trials = [each for each in records_by_trial(records).values() if each[0].state != "infeasible"]
+    pool = spec.budget.total if spec.budget else None
+    planned = planned_total(trials_wanted, trials)
+    to_spend = min((each for each in (pool, planned) if each), default=None)
+    return SweepProgress(
+        sweep=spec.name,
+        trials_over=sum(is_over(each) for each in trials),
+        trials_wanted=trials_wanted,
+        running=running,
+        best=min(
+            (record for record in records if record.state == "complete" and record.val_nll is not None),
+            key=lambda record: record.val_nll or 0.0,
+            default=None,
+        ),
+        spent_flops=spent_flops,
+        total_flops=pool or planned,
+        states=dict(Counter(record.state for record in records)),
+        elapsed_seconds=elapsed_seconds,
+        remaining_seconds=_seconds(to_spend - spent_flops, flops_per_second) if to_spend else None,
+        news=news,
+    )
+
+
+def _seconds(flops: int, flops_per_second: float) -> float | None:
+    return max(0, flops) / flops_per_second if flops_per_second > 0 else None

@@ -73,6 +73,7 @@ class Worker:
     def _run(self, order: TrainOrder) -> None:
         """Train a run to whatever end it comes; the coordinator hears of it before the tracker does."""
         folder = Path(order.folder)
+        state: RunState | None = None
         tracker: Tracker | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -82,7 +83,8 @@ class Worker:
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise  # the coordinator is gone
         except Exception as error:  # noqa: BLE001 - whatever a run dies of is its record, and the sweep goes on
-            ending = {"state": "failed", "reason": _reason(error, folder)}
+            spent = state.train_flops if state else {}
+            ending = {"state": "failed", "reason": _reason(error, folder), "train_flops": spent}
         ended = Ended.model_validate({"run_id": order.run_id, "lease": order.lease, **ending})
         self._send(ended)
         if tracker is not None:
@@ -227,7 +229,7 @@ def _keep_measurements(metrics: Path, measurements: list[Measurement]) -> None:
 def _reason(error: Exception, folder: Path) -> str:
     """Why a run failed, in a line; the whole story goes to `error.txt` when it is not a plain divergence."""
     if isinstance(error, Diverged):
-        return f"diverged: {error}"
+        return error.problems[0].message
     with suppress(OSError):  # a full disk must not hide what happened
         (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
     if isinstance(error, MemoryError) or "not enough memory" in str(error) or "out of memory" in str(error):

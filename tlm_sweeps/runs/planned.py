@@ -1,0 +1,34 @@
+"""The record of a run before it is trained: everything about it that is known by then."""
+
+from __future__ import annotations
+
+from tlm_sweeps.compute.planning import PlannedTrial
+from tlm_sweeps.runs.ledger import Proposal
+from tlm_sweeps.runs.record import Provenance, Record
+from tlm_sweeps.spec.sweep import SweepSpec
+
+
+def planned_record(
+    spec: SweepSpec, proposal: Proposal, planned: PlannedTrial, seed: int, provenance: Provenance
+) -> Record:
+    """A waiting run of a feasible proposal, or the only record that an infeasible one gets."""
+    matched, cost = planned.matched, planned.cost
+    experiment = matched.experiment if matched else planned.experiment
+    return Record(
+        run_id=f"{spec.name}-{proposal.number:04d}-s{seed}",
+        sweep=spec.name,
+        trial=proposal.number,
+        seed=seed,
+        state="waiting" if proposal.verdict == "trial" else "infeasible",
+        reason=proposal.reason,
+        baseline=proposal.baseline,
+        settings=proposal.settings,
+        spec=experiment.model_dump(mode="json") if experiment else {},
+        fingerprint=proposal.fingerprint,
+        n_params=cost.n_params if cost else None,
+        n_params_non_embedding=cost.n_params_non_embedding if cost else None,
+        budget_flops=proposal.budget_flops,
+        account=spec.budget.account if spec.budget else "matmul",
+        epochs_asked=matched.epochs_asked if matched else None,
+        provenance=provenance,
+    )
