@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tlm_sweeps.errors import InputError
+from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.runs.ledger import reading
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.sweeping import sweep
@@ -150,8 +150,23 @@ def test_a_killed_worker_fails_its_run_and_is_replaced(tiny: Tiny, tmp_path: Pat
             os.kill(worker_pids()[0], signal.SIGKILL)
             killed = True
     failed, complete = read(tmp_path / "runs" / "tiny")
-    assert (failed.state, failed.reason) == ("failed", "its worker died: signal 9 (SIGKILL)")
+    assert failed.state == "failed"
+    assert failed.reason == "its worker died: signal 9 (SIGKILL), see worker-0.log"
     assert complete.state == "complete"
+
+
+def test_workers_that_cannot_start_end_the_sweep_and_burn_no_trial(
+    tiny: Tiny, swept: Swept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "torch.py").write_text("raise ImportError('no such processor')")
+    with monkeypatch.context() as broken:
+        broken.setenv("PYTHONPATH", str(tmp_path / "broken"))
+        with pytest.raises(RunError, match="workers cannot start: exit code 1") as caught:
+            swept(tiny(engine={"sampler": "random", "trials": 2}))
+    assert "no such processor" in Path(caught.value.problems[0].place).read_text()
+    assert all(record.state == "waiting" for record in read(tmp_path / "runs" / "tiny"))
+    assert all(record.state == "complete" for record in swept(tiny(engine={"sampler": "random", "trials": 2})))
 
 
 def test_workers_leave_when_the_coordinator_is_killed(

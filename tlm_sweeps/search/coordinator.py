@@ -13,6 +13,7 @@ from typing import assert_never
 
 from tlm_sweeps.compute.matching import flops_after
 from tlm_sweeps.compute.planning import FactsOf, PlannedTrial, plan_trial, seeds_of
+from tlm_sweeps.errors import RunError
 from tlm_sweeps.runs.ledger import Lease, Ledger, Proposal
 from tlm_sweeps.runs.planned import planned_record
 from tlm_sweeps.runs.provenance import with_corpus
@@ -26,6 +27,8 @@ from tlm_sweeps.spec.sweep import Account, SweepSpec
 
 _TICK_SECONDS = 0.25
 _PAUSE_SECONDS = 30.0
+_MOST_FALSE_STARTS = 3
+"""Workers that die before they have started, in a row, until the machine is to blame and not a run."""
 
 
 @dataclass
@@ -197,9 +200,20 @@ class Coordinator:
                 self._ended(run, report)
             case Died():
                 del self._in_flight[worker]
-                self._settle(run, {"state": "failed", "reason": f"its worker died: {report.how}"}, run.spent)
+                self._died(run, report)
             case never:
                 assert_never(never)
+
+    def _died(self, run: InFlight, died: Died) -> None:
+        if not died.false_starts:
+            self._settle(
+                run, {"state": "failed", "reason": f"its worker died: {died.how}, see {died.log.name}"}, run.spent
+            )
+            return
+        self._release(run.record)
+        if died.false_starts >= _MOST_FALSE_STARTS:
+            hint = "the end of that file says why; the sweep can be taken up again afterwards"
+            raise RunError(f"workers cannot start: {died.how}", place=str(died.log), hint=hint)
 
     def _measured(self, worker: int, run: InFlight, report: Measured) -> None:
         run.share, run.val_nll = report.share, report.measurement.val_nll

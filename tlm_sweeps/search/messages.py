@@ -66,6 +66,12 @@ class Pause(Message):
     kind: Literal["pause"] = "pause"
 
 
+class Ready(Message):
+    """The worker has started and waits for orders; said once."""
+
+    kind: Literal["ready"] = "ready"
+
+
 class Advanced(Message):
     """How far a run is; sent a few times a second."""
 
@@ -113,7 +119,7 @@ class Ended(Message):
 
 
 Order = Annotated[TrainOrder | GoOn | Prune | Pause, Field(discriminator="kind")]
-Report = Annotated[Advanced | Measured | Checkpointed | Ended, Field(discriminator="kind")]
+Report = Annotated[Ready | Advanced | Measured | Checkpointed | Ended, Field(discriminator="kind")]
 
 ORDERS: TypeAdapter[TrainOrder | GoOn | Prune | Pause] = TypeAdapter(Order)
-REPORTS: TypeAdapter[Advanced | Measured | Checkpointed | Ended] = TypeAdapter(Report)
+REPORTS: TypeAdapter[Ready | Advanced | Measured | Checkpointed | Ended] = TypeAdapter(Report)

@@ -12,7 +12,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from tlm_sweeps.search.messages import REPORTS, Advanced, Checkpointed, Ended, Measured, Message
+from tlm_sweeps.search.messages import REPORTS, Advanced, Checkpointed, Ended, Measured, Message, Ready
 
 _CLOSE_SECONDS = 15.0
 """More than a tracker's last words take."""
@@ -23,7 +23,11 @@ class Died:
     """A worker process is gone."""
 
     how: str
-    """`signal 9`, `exit code 1`."""
+    """`signal 9 (SIGKILL)`, `exit code 1`."""
+    log: Path
+    """Where its last words are."""
+    false_starts: int
+    """How many workers in a row, this one included, died before they had started; then no run is to blame."""
 
 
 @dataclass
@@ -31,6 +35,8 @@ class _Process:
     number: int
     process: subprocess.Popen[bytes]
     connection: Connection
+    log: Path
+    is_ready: bool = False
 
 
 class LocalPool:
@@ -40,6 +46,7 @@ class LocalPool:
         """Start the workers; each writes what it has to say besides messages to `worker-<n>.log` in `logs`."""
         self._logs = logs
         self._data_dir = data_dir
+        self._false_starts = 0
         self._processes = [self._started(number) for number in range(size)]
 
     def __len__(self) -> int:
@@ -59,9 +66,14 @@ class LocalPool:
         for connection in wait(list(by_connection), timeout=seconds):
             each = by_connection[connection]  # type: ignore[index]  # wait returns what it was given
             try:
-                heard.append((each.number, REPORTS.validate_json(each.connection.recv_bytes())))
+                report = REPORTS.validate_json(each.connection.recv_bytes())
             except (EOFError, ConnectionResetError):
                 heard.append((each.number, self._buried(each)))
+                continue
+            if isinstance(report, Ready):
+                each.is_ready, self._false_starts = True, 0
+            else:
+                heard.append((each.number, report))
         return heard
 
     def close(self) -> None:
@@ -82,21 +94,24 @@ class LocalPool:
         except subprocess.TimeoutExpired:
             dead.process.kill()
             code = dead.process.wait()
+        how = f"signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"exit code {code}"
+        self._false_starts = 0 if dead.is_ready else self._false_starts + 1
         self._processes[dead.number] = self._started(dead.number)
-        return Died(f"signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"exit code {code}")
+        return Died(how, dead.log, self._false_starts)
 
     def _started(self, number: int) -> _Process:
         ours, theirs = Pipe()
         command = [sys.executable, "-m", "tlm_sweeps.search.worker", str(theirs.fileno())]
-        with (self._logs / f"worker-{number}.log").open("ab") as log:
+        log = self._logs / f"worker-{number}.log"
+        with log.open("ab") as file:
             process = subprocess.Popen(
                 [*command, *([str(self._data_dir)] if self._data_dir else [])],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=file,
+                stderr=file,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # a Ctrl-C in the terminal is the coordinator's alone
                 env=os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
             )
         theirs.close()
-        return _Process(number, process, ours)
+        return _Process(number, process, ours, log)

@@ -28,8 +28,10 @@ from tlm_sweeps.search.messages import (
     Ended,
     GoOn,
     Measured,
+    Message,
     Pause,
     Prune,
+    Ready,
     TrainOrder,
 )
 from tlm_sweeps.spec.fingerprint import fingerprint
@@ -63,6 +65,7 @@ class Worker:
 
     def work(self) -> None:
         """Train what is ordered until the coordinator hangs up."""
+        self._send(Ready())
         while True:
             match ORDERS.validate_json(self._connection.recv_bytes()):
                 case TrainOrder() as order:
@@ -161,7 +164,7 @@ class Worker:
             self._corpora[key] = open_corpus(order.experiment.corpus, self._data_dir)
         return self._corpora[key]
 
-    def _send(self, message: Advanced | Measured | Checkpointed | Ended) -> None:
+    def _send(self, message: Message) -> None:
         self._connection.send_bytes(message.model_dump_json().encode())
 
 
