@@ -83,7 +83,7 @@ class OptunaSearch:
         trial = self._study.ask(self._distributions)
         self._trials[number] = trial
         settings = {name: to_setting(self._dimensions[name], value) for name, value in trial.params.items()}
-        return Suggestion(settings, dict(self._study.trials[trial.number].system_attrs))
+        return Suggestion(settings, dict(self._study.get_trials(deepcopy=False)[trial.number].system_attrs))
 
     def take(self, number: int, settings: Mapping[str, Any]) -> None:
         """Enter settings that were chosen elsewhere (a cell of a grid) as a running trial."""
