@@ -117,6 +117,48 @@ def test_a_reader_cannot_write(tmp_path: Path):
         ledger.release("r0")
 
 
+def test_a_damaged_ledger_is_named_to_readers_and_to_its_writer(tmp_path: Path):
+    with writing(tmp_path / "s") as ledger:
+        for number in range(50):
+            with_run(ledger, f"r{number}", number)
+    path = tmp_path / "s" / "ledger.sqlite"
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(RunError, match="cannot be used"), reading(tmp_path / "s") as ledger:
+        ledger.records()
+    with pytest.raises(RunError, match="cannot be used"), writing(tmp_path / "s") as ledger:
+        ledger.records()
+
+
+def test_runs_whose_ledger_is_gone_are_not_trained_over(tmp_path: Path):
+    with writing(tmp_path / "s") as ledger:
+        with_run(ledger)
+    (tmp_path / "s" / "s-0000-s0").mkdir()
+    (tmp_path / "s" / "ledger.sqlite").unlink()
+    with pytest.raises(InputError, match=r"holds runs, but its ledger\.sqlite is gone"), writing(tmp_path / "s"):
+        pass
+
+
+def test_what_was_measured_after_the_checkpoint_is_forgotten_with_the_lease(tmp_path: Path):
+    with writing(tmp_path / "s") as ledger:
+        with_run(ledger)
+        lease = ledger.start("r0", 100, None, NOW)
+        assert lease is not None
+        for step in (5, 10, 15):
+            ledger.report(lease, step / 20, measurement(step))
+        ledger.checkpoint(lease, 10, "ten", "abc")
+        ledger.claim(lease, 17)
+        assert ledger.claimed("r0") == 17
+        ledger.release("r0", lost=7)
+        assert [kept.step for _, kept in ledger.measurements("r0")] == [5, 10]
+        assert (ledger.claimed("r0"), ledger.spent_flops()) == (0, 7)
+        again = ledger.start("r0", 100, None, NOW)
+        assert again is not None
+        ledger.fall_back(again, 0, lost=10)
+        assert ledger.measurements("r0") == ()
+        assert ledger.checkpoints("r0") == ()
+        assert ledger.spent_flops() == 17
+
+
 def test_a_ledger_of_another_format_is_refused(tmp_path: Path):
     with writing(tmp_path / "s"):
         pass

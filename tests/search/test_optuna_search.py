@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlm_sweeps.search.optuna_search import OptunaSearch, is_ordinal, to_param, to_setting
+from tlm_sweeps.search.optuna_search import OptunaSearch, PastTrial, is_ordinal, to_param, to_setting
 from tlm_sweeps.spec.space import Choices
 from tlm_sweeps.spec.sweep import SweepSpec
 
@@ -64,6 +64,30 @@ def test_a_pruner_stops_the_worst_early_and_lets_the_best_through(pruner: str):
     later = range(20, 40)
     assert not any(number in stopped for number in later if number % 10 == 0), "the best is never stopped"
     assert sum(number in stopped for number in later if number % 10 >= 5) >= 5, "most of the worse half are"
+
+
+@pytest.mark.parametrize("pruner", ["median", "asha", "hyperband"])
+def test_a_pruner_decides_after_a_restart_as_it_would_have(pruner: str):
+    spec = spec_of({"sampler": "random", "pruner": pruner})
+
+    def judged(search: OptunaSearch, number: int) -> PastTrial:
+        settings, reports = search.suggest(number).settings, {}
+        for percent in range(5, 101, 5):
+            reports[percent] = (number * 7) % 10 + 5 / percent
+            if search.report(number, percent, reports[percent]) and percent < 100:
+                search.tell(number, "pruned", None)
+                return PastTrial(number, settings, {}, "pruned", None, reports)
+        value = [float((number * 7) % 10)]
+        search.tell(number, "complete", value)
+        return PastTrial(number, settings, {}, "complete", value, reports)
+
+    uninterrupted = OptunaSearch(spec, 0)
+    past = [judged(uninterrupted, number) for number in range(20)]
+    restored = OptunaSearch(spec, 0)
+    for trial in past:
+        restored.restore(trial)
+    later = range(20, 40)
+    assert [judged(restored, number) for number in later] == [judged(uninterrupted, number) for number in later]
 
 
 def test_no_pruner_never_stops_anything():

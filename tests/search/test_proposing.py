@@ -160,6 +160,25 @@ def test_nothing_is_proposed_that_the_pool_cannot_pay(tmp_path: Path):
         assert proposer.next(2 * 10**12) is not None
 
 
+def test_a_hopeless_budget_does_not_end_the_others(tmp_path: Path):
+    spec = spec_of("random", INFINITE, budget={"flops": [1e4, 1e12]}, engine={"sampler": "random", "trials": 3})
+    trials = [proposal for proposal in whole(spec, tmp_path / "s") if proposal.verdict == "trial"]
+    assert [proposal.budget_flops for proposal in trials] == [10**12] * 3
+
+
+def test_a_baseline_that_is_too_dear_waits_and_the_rest_goes_on(tmp_path: Path):
+    budgets = [10**12, 10**14]
+    spec = spec_of("random", INFINITE, budget={"flops": budgets}, baselines={"shallow": {"model.depth": 1}})
+    with writing(tmp_path / "s") as ledger:
+        proposer = Proposer(spec, facts_of, ledger)
+        found = [proposer.next(5 * 10**13) for _ in range(3)]
+        assert [each[0].baseline for each in found if each] == ["shallow", None, None]
+        assert {each[0].budget_flops for each in found if each} == {10**12}
+        dear = proposer.next(10**15)
+        assert dear is not None
+        assert (dear[0].baseline, dear[0].budget_flops) == ("shallow", 10**14)
+
+
 def test_tpe_learns_where_the_valley_is(tmp_path: Path):
     def median_distance(sampler: str) -> float:
         """How far from the best rate, 1e-3, a search looks after its first trials, in decades."""

@@ -153,6 +153,11 @@ def test_a_killed_worker_fails_its_run_and_is_replaced(tiny: Tiny, tmp_path: Pat
     assert failed.state == "failed"
     assert failed.reason == "its worker died: signal 9 (SIGKILL), see worker-0.log"
     assert complete.state == "complete"
+    assert failed.train_flops is not None
+    assert complete.train_flops is not None
+    with reading(tmp_path / "runs" / "tiny") as ledger:
+        assert ledger.spent_flops() == failed.train_flops["matmul"] + complete.train_flops["matmul"]
+    assert 0 < failed.train_flops["matmul"] < complete.train_flops["matmul"]
 
 
 def test_workers_that_cannot_start_end_the_sweep_and_burn_no_trial(
@@ -191,6 +196,18 @@ def test_the_total_is_never_overspent_and_says_where_it_ended(tiny: Tiny, swept:
         assert 2.97e9 <= ledger.spent_flops() <= 3.5e9
     grown = tiny(budget={"flops": 1e9, "total": 5e9}, engine={"sampler": "random", "trials": 10})
     assert len(swept(grown)) == 5, "a larger total goes on with the same search"
+
+
+@pytest.mark.parametrize("account", ["6nd", "2nd"])
+def test_budget_and_total_are_in_their_account(tiny: Tiny, swept: Swept, tmp_path: Path, account: str):
+    budget = {"flops": 3e8, "total": 6.5e8, "account": account}
+    records = swept(tiny(budget=budget, engine={"sampler": "random", "trials": 5}), workers=2)
+    assert [record.state for record in records] == ["complete", "complete"]
+    for record in records:
+        assert record.train_flops is not None
+        assert 0.99 * 3e8 <= record.train_flops[account] <= 3e8
+    with reading(tmp_path / "runs" / "tiny") as ledger:
+        assert ledger.spent_flops() == sum((record.train_flops or {})[account] for record in records)
 
 
 def test_a_pruned_trial_is_charged_what_it_spent_and_its_other_seeds_are_not_trained(

@@ -13,6 +13,7 @@ from tlm_sweeps.errors import InputError, Problem
 from tlm_sweeps.spec import LoadedSweep, load_sweep
 from tlm_sweeps.spec.models import TransformerModel
 from tlm_sweeps.spec.space import Range
+from tlm_sweeps.spec.template import template
 
 SPEC = """\
 name: shape
@@ -342,3 +343,13 @@ def test_messages_are_one_line_each(tmp_path: Path) -> None:
     for problem in refusals(edited("[1, 2, 3]", str(["x" * 500])), tmp_path):
         assert "\n" not in problem.message
         assert re.search(r".{220}", problem.message) is None
+
+
+def test_a_field_that_is_set_is_no_longer_searched(tmp_path: Path):
+    path = tmp_path / "sweep.yaml"
+    path.write_text(template("searched"), encoding="utf-8")
+    searched = load_sweep(path).spec.search
+    assert "model.depth" in searched
+    fixed = load_sweep(path, ["model.depth=3"]).spec
+    assert set(fixed.search) == set(searched) - {"model.depth"}
+    assert fixed.experiment.model.model_dump()["depth"] == 3

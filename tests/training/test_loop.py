@@ -144,7 +144,8 @@ def test_test_is_scored_with_the_last_weights_where_the_spec_says_so(job: MakeJo
     outcome = finish(state)
     last_weights = evaluate(state.module, resident(corpus.test, torch.device("cpu")), state.job.experiment)
     assert outcome.test_nll == last_weights.nll
-    assert outcome.val_nll == min(each.val_nll for each in state.measurements)
+    last = state.measurements[-1]
+    assert (outcome.val_nll, outcome.best_step) == (last.val_nll, last.step), "of the weights that test is scored with"
 
 
 def test_patience_stops_a_run_that_gets_no_better(job: MakeJob, corpus: TokenisedCorpus):

@@ -100,7 +100,7 @@ def _said(error: Exception, *, is_debug: bool) -> int:
     if isinstance(error, typer.TyperException):
         print_error(_usage(error))
         return 2
-    print_defect(error)
+    print_defect(error, is_debug=is_debug)
     return 1
 
 

@@ -38,5 +38,7 @@ def workers_of(written: str) -> int | None:
     except ValueError:
         workers = 0
     if not 1 <= workers <= 1024:
-        raise InputError(f"{written} is no number of workers", place="--workers", hint="a whole number from 1, or auto")
+        raise InputError(
+            f"{written} is no number of workers", place="--workers", hint="a whole number from 1 to 1024, or auto"
+        )
     return workers

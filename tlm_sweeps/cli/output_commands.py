@@ -87,7 +87,11 @@ def _write_text(text: str, output: Path | None) -> None:
     if output is None or output == Path("-"):
         write(text)
         return
-    _writable(output).write_text(text, encoding="utf-8", newline="")
+    try:
+        _writable(output).write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        hint = "name a file in a folder that you may write"
+        raise InputError(f"cannot write `{output}`: {error.strerror}", place="--output", hint=hint) from error
     _say_written(output)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from tlm_sweeps.compute.planning import (
     MOST_PLANNED,
     FactsOf,
     PlannedTrial,
     baseline_settings,
     cells,
+    corners,
     draws,
     ensure_text,
     plan_trial,
@@ -34,7 +37,8 @@ def ensure_feasible(spec: SweepSpec, facts_of: FactsOf) -> None:
             raise InputError(f"baseline `{name}` is infeasible: {planned.reason}", place=place, hint=hint)
     first: PlannedTrial | None = None
     size = space_size(spec)
-    for settings in cells(spec) if size is not None and size <= MOST_PLANNED else draws(spec, _DRAWS):
+    is_whole = size is not None and size <= MOST_PLANNED
+    for settings in cells(spec) if is_whole else chain(corners(spec), draws(spec, _DRAWS)):
         planned = plan_trial(spec, settings, facts_of)
         if planned.feasible:
             return
@@ -42,5 +46,6 @@ def ensure_feasible(spec: SweepSpec, facts_of: FactsOf) -> None:
     problem = first.problem if first and first.problem else Problem("the search space is empty", "search")
     if not spec.search:
         raise InputError.of([problem])
-    message = f"no setting of the search space is feasible; the first: {problem.message}"
+    tried = "no setting of the search space" if is_whole else f"none of {_DRAWS} settings drawn from the search space"
+    message = f"{tried} is feasible; the first: {problem.message}"
     raise InputError(message, place=problem.place, hint=problem.hint)

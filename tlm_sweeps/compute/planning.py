@@ -209,9 +209,23 @@ def draws(spec: SweepSpec, count: int, *, seed: int = 0) -> Iterator[dict[str, A
         yield draw(spec, random_) | _budget_setting(spec, flops)
 
 
+def corners(spec: SweepSpec) -> Iterator[dict[str, Any]]:
+    """Two settings at each budget: every dimension at its first or low end, and at its last or high end."""
+    for flops in budgets(spec):
+        for end in (0, -1):
+            yield {name: _ends(each)[end] for name, each in spec.search.items()} | _budget_setting(spec, flops)
+
+
 def draw(spec: SweepSpec, random_: random.Random) -> dict[str, Any]:
     """One setting of the space, uniformly (in the logarithm where the range is one)."""
     return {name: _drawn(dimension, random_) for name, dimension in spec.search.items()}
+
+
+def _ends(dimension: Choices | Range) -> tuple[Any, Any]:
+    if isinstance(dimension, Choices):
+        return dimension.choices[0], dimension.choices[-1]
+    number = int if dimension.integer else float
+    return number(dimension.low), number(dimension.high)
 
 
 def _drawn(dimension: Choices | Range, random_: random.Random) -> Any:

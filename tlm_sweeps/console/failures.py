@@ -30,11 +30,15 @@ def print_error(error: TlmError) -> None:
         say(Text("\n") + error_text(problem) if number else error_text(problem))
 
 
-def print_defect(error: Exception) -> None:
+def print_defect(error: Exception, *, is_debug: bool) -> None:
     """Own up to an exception that was not meant for people."""
     kind, first = type(error).__name__, next(iter(str(error).splitlines()), "")
     said = f"{kind}: {first}" if first else kind
-    say(Text.assemble(("internal error:", "bold red"), f" {plain(said)}; run again with --debug"))
+    say(
+        Text.assemble(
+            ("internal error:", "bold red"), f" {plain(said)}", "" if is_debug else "; run again with --debug"
+        )
+    )
 
 
 def print_traceback() -> None:

@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from tlm_sweeps.errors import RunError
+
 _WIDE = 10_000
 """Columns where nobody looks at a screen: tables are as wide as they are, and lines are not broken."""
 
@@ -26,6 +28,8 @@ class _Stream(Console):
 
     def __init__(self, *, stderr: bool) -> None:
         stream = sys.stderr if stderr else sys.stdout
+        if stream is None:  # closed by whoever started us
+            raise OutputClosed
         width = None if stream.isatty() else _WIDE
         super().__init__(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
 
@@ -66,12 +70,17 @@ def show(renderable: RenderableType) -> None:
 
 def write(text: str) -> None:
     """Print data for programs, on stdout, in UTF-8 whatever the locale says."""
+    if sys.stdout is None:
+        raise OutputClosed
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode("utf-8", errors="backslashreplace"))
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise OutputClosed from None
+    except OSError as error:
+        hint = "free some space, or send the output elsewhere"
+        raise RunError(f"the output could not be written: {error.strerror}", hint=hint) from error
 
 
 def write_json(value: Any, *, indent: int | None = 2) -> None:
@@ -94,6 +103,8 @@ def restore_cursor() -> None:
 
 def stop_printing() -> None:
     """After the reader has gone: let Python's last flush go nowhere."""
+    if sys.stdout is None:
+        return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -39,6 +39,8 @@ def load_rows(dataset: str, config: str | None = None, revision: str | None = No
         _logger.warning("loading %s from the Hugging Face Hub", dataset)
     import datasets
 
+    datasets.disable_progress_bars()  # a set of ours is small; the log says that it is loaded
+
     try:
         found = datasets.load_dataset(dataset, name=config, revision=revision)
     except Exception as error:  # `datasets` and its HTTP client raise what they like

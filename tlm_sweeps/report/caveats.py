@@ -16,6 +16,7 @@ def caveats(results: SweepResults, ranked: Sequence[TrialResult]) -> list[str]:
     """Sentences, each about something that these results really show; often none."""
     found = [
         _unfinished(results),
+        _two_objectives(results),
         _unequal_spending(results, ranked),
         _unequal_text(ranked),
         *_unequal_scoring(ranked),
@@ -28,6 +29,13 @@ def _unfinished(results: SweepResults) -> str:
     states = Counter(record.state for record in results.records)
     open_ = [f"{states[state]} {state}" for state in ("running", "waiting") if states[state]]
     return f"The sweep is not over: {' and '.join(open_)}. The answer may change." if open_ else ""
+
+
+def _two_objectives(results: SweepResults) -> str:
+    others = [name for name in results.spec.engine.objectives if name != "val_nll"]
+    if not others:
+        return ""
+    return f"The search also minimised {others[0]}; the answer and the ranking look at validation NLL alone."
 
 
 def _unequal_spending(results: SweepResults, ranked: Sequence[TrialResult]) -> str:

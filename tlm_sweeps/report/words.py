@@ -91,7 +91,8 @@ def _margin(trials: Sequence[TrialResult]) -> str:
     if len(trials) < 2:
         return "There is no other complete setting to compare it with."
     leader, following = trials[0], trials[1]
-    sentence = f"It is {_nats(following, leader)} better than the next, {name_of(following)} (trial {following.trial})"
+    lead = "ties with" if following.nll == leader.nll else f"is {_nats(following, leader)} better than the next,"
+    sentence = f"It {lead} {name_of(following)} (trial {following.trial})"
     baselines = [trial for trial in trials[1:] if trial.baseline is not None]
     if baselines:
         listed = _listed([f"{trial.baseline} by {_nats(trial, leader)}" for trial in baselines])

@@ -32,7 +32,7 @@ CREATE TABLE proposals (
   reason TEXT NOT NULL, fingerprint TEXT NOT NULL, sampler_state TEXT NOT NULL);
 CREATE TABLE runs (
   run_id TEXT PRIMARY KEY, trial INTEGER NOT NULL, seed INTEGER NOT NULL, state TEXT NOT NULL, lease INTEGER NOT NULL,
-  reserved INTEGER NOT NULL, charged INTEGER NOT NULL, record TEXT NOT NULL);
+  reserved INTEGER NOT NULL, charged INTEGER NOT NULL, record TEXT NOT NULL, claimed INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE measurements (
   run_id TEXT NOT NULL, step INTEGER NOT NULL, share REAL NOT NULL, measurement TEXT NOT NULL,
   PRIMARY KEY (run_id, step)) WITHOUT ROWID;
@@ -111,7 +111,7 @@ class Ledger:
             )
             for record in records:
                 row = (record.run_id, record.trial, record.seed, record.state, 0, 0, 0, record.model_dump_json())
-                self._db.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+                self._db.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", row)
 
     def proposals(self) -> tuple[Proposal, ...]:
         """All proposals in order."""
@@ -174,8 +174,21 @@ class Ledger:
             self._db.execute("DELETE FROM checkpoints WHERE run_id = ?", (lease.run_id,))
             return True
 
+    def claim(self, lease: Lease, claimed: int) -> None:
+        """Keep how much of its budget a run may have spent by now: an upper bound, should everything die."""
+        with self._db:
+            if self._is_current(lease):
+                self._db.execute("UPDATE runs SET claimed = ? WHERE run_id = ?", (claimed, lease.run_id))
+
+    def claimed(self, run_id: str) -> int:
+        """How much of its budget a run may have spent, as last claimed."""
+        (claimed,) = self._db.execute("SELECT claimed FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        return claimed
+
     def release(self, run_id: str, lost: int = 0) -> None:
         """Put an unfinished run back to waiting; it keeps its reservation, since its checkpoint has spent of it.
+
+        What it measured after its newest checkpoint is forgotten: it will be measured again.
 
         Args:
             run_id: a running run, whose lease ends here.
@@ -183,10 +196,19 @@ class Ledger:
         """
         with self._db:
             self._db.execute(
-                "UPDATE runs SET state = 'waiting', lease = lease + 1, charged = charged + ? "
+                "UPDATE runs SET state = 'waiting', lease = lease + 1, charged = charged + ?, claimed = 0 "
                 "WHERE run_id = ? AND state = 'running'",
                 (lost, run_id),
             )
+            self._forget_after(run_id, self.checkpoint_step(run_id))
+
+    def fall_back(self, lease: Lease, step: int, lost: int) -> None:
+        """A run could only be taken up at a step before its newest checkpoint: charge what is spent again."""
+        with self._db:
+            if self._is_current(lease):
+                self._db.execute("UPDATE runs SET charged = charged + ? WHERE run_id = ?", (lost, lease.run_id))
+                self._db.execute("DELETE FROM checkpoints WHERE run_id = ? AND step > ?", (lease.run_id, step))
+                self._forget_after(lease.run_id, step)
 
     def end_waiting(self, record: Record, charged: int = 0) -> None:
         """End a waiting run that will not be trained on (its trial was pruned, or the pool is spent)."""
@@ -240,6 +262,9 @@ class Ledger:
         """How many runs are in each state."""
         return dict(self._db.execute("SELECT state, count(*) FROM runs GROUP BY state").fetchall())
 
+    def _forget_after(self, run_id: str, step: int) -> None:
+        self._db.execute("DELETE FROM measurements WHERE run_id = ? AND step > ?", (run_id, step))
+
     def _is_current(self, lease: Lease) -> bool:
         row = self._db.execute("SELECT lease, state FROM runs WHERE run_id = ?", (lease.run_id,)).fetchone()
         return row == (lease.token, "running")
@@ -261,15 +286,17 @@ def writing(folder: Path) -> Iterator[Ledger]:
         ) from error
     try:
         _take(lock, folder)
+        _ensure_not_lost(folder)
         connection = sqlite3.connect(folder / FILE)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        _ensure_schema(connection, folder)
-        ledger = Ledger(connection, folder)
         try:
-            yield ledger
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            _ensure_schema(connection, folder)
+            yield Ledger(connection, folder)
+        except sqlite3.DatabaseError as error:
+            raise _unusable(folder, error) from error
         finally:
-            ledger.close()
+            connection.close()
             os.ftruncate(lock, 0)
     finally:
         os.close(lock)
@@ -316,9 +343,21 @@ def reading(folder: Path) -> Iterator[Ledger]:
         _ensure_version(connection, folder)
         yield Ledger(connection, folder)
     except sqlite3.DatabaseError as error:
-        raise RunError(f"the ledger {path} cannot be read: {error}", hint="keep a copy of the file") from error
+        raise _unusable(folder, error) from error
     finally:
         connection.close()
+
+
+def _unusable(folder: Path, error: sqlite3.DatabaseError) -> RunError:
+    hint = "see to the disk if it is full; else keep a copy of the folder and sweep again under a new name"
+    return RunError(f"the ledger of `{folder.name}` cannot be used: {error}", place=str(folder / FILE), hint=hint)
+
+
+def _ensure_not_lost(folder: Path) -> None:
+    """Runs without a ledger are somebody's results: nothing is trained over them."""
+    if not (folder / FILE).exists() and any(path.is_dir() for path in folder.iterdir()):
+        hint = "put the ledger back, move the folder away, or give the sweep another name"
+        raise InputError(f"{folder} holds runs, but its {FILE} is gone", hint=hint)
 
 
 def _take(lock: int, folder: Path) -> None:

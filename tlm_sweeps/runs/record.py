@@ -86,7 +86,7 @@ class Record(BaseModel):
     """As the setting said, before whole steps and a solved width moved it."""
     train_nll: float | None = None
     val_nll: float | None = None
-    """Best validation NLL: the one that chooses."""
+    """The one that chooses, of the weights the run ends with: the best of the run unless `restore_best` is false."""
     test_nll: float | None = None
     """Read once, at the end, for reporting."""
     best_step: int | None = None

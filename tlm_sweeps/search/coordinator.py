@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
 
+from tlm_sweeps.compute.counting import TrainFlops
 from tlm_sweeps.compute.matching import flops_after
 from tlm_sweeps.compute.planning import FactsOf, PlannedTrial, plan_trial, seeds_of
 from tlm_sweeps.errors import RunError
@@ -18,8 +19,8 @@ from tlm_sweeps.runs.ledger import Lease, Ledger, Proposal
 from tlm_sweeps.runs.planned import planned_record
 from tlm_sweeps.runs.provenance import with_corpus
 from tlm_sweeps.runs.record import Provenance, Record
-from tlm_sweeps.search.messages import Advanced, Checkpointed, Ended, GoOn, Measured, Pause, Prune, TrainOrder
-from tlm_sweeps.search.pool import Died, LocalPool
+from tlm_sweeps.search.messages import Advanced, Checkpointed, Ended, GoOn, Measured, Pause, Prune, TakenUp, TrainOrder
+from tlm_sweeps.search.pool import Died, Heard, LocalPool
 from tlm_sweeps.search.progress import RunningRun, SweepProgress, picture
 from tlm_sweeps.search.proposing import Proposer
 from tlm_sweeps.search.trials import is_over, records_by_trial
@@ -27,6 +28,7 @@ from tlm_sweeps.spec.sweep import Account, SweepSpec
 
 _TICK_SECONDS = 0.25
 _PAUSE_SECONDS = 30.0
+_CLAIM_SECONDS = 1.0
 _MOST_FALSE_STARTS = 3
 """Workers that die before they have started, in a row, until the machine is to blame and not a run."""
 
@@ -37,7 +39,11 @@ class InFlight:
 
     lease: Lease
     record: Record
-    spent: int
+    step: int
+    """Optimizer steps that are known to be done."""
+    claimed_at: float = 0.0
+    """When the ledger was last told how far it may be."""
+    claimed_step: int = 0
     share: float = 0.0
     val_nll: float | None = None
 
@@ -149,13 +155,13 @@ class Coordinator:
         lease = self._ledger.start(record.run_id, matched.train_flops.of(self._account), self._total, _now())
         if lease is None:
             begun = self._ledger.checkpoint_step(record.run_id)
-            ending = {"state": "failed" if begun else "infeasible", "reason": "the sweep's total is spent"}
-            self._end_waiting(record, ending, self._spent_by(record, begun))
-            self._tell_if_over(record.trial)
+            ending: dict[str, object] = {"state": "infeasible", "reason": "the sweep's total is spent"}
+            if begun:
+                ending |= {"state": "failed", "train_flops": self._flops_by(record, begun).by_name()}
+            self._close_trial(self._end_waiting(record, ending, self._spent_by(record, begun)))
             return False
-        spent = self._spent_by(record, self._ledger.checkpoint_step(record.run_id))
         self._records[record.run_id] = record = self._ledger.record(record.run_id)
-        self._in_flight[worker] = InFlight(lease, record, spent)
+        self._in_flight[worker] = InFlight(lease, record, self._ledger.checkpoint_step(record.run_id))
         self._pool.send(
             worker,
             TrainOrder(
@@ -183,14 +189,16 @@ class Coordinator:
 
     # --- what the workers say
 
-    def _hear(self, worker: int, report: Advanced | Measured | Checkpointed | Ended | Died) -> None:
+    def _hear(self, worker: int, report: Heard) -> None:
         run = self._in_flight.get(worker)
         if run is None:
             return  # a worker that died idle has been replaced already
         match report:
+            case TakenUp():
+                self._taken_up(run, report)
             case Advanced():
-                run.spent = report.spent
-                run.share = report.step / self._steps_of(run.record)
+                run.step, run.share = report.step, report.step / self._steps_of(run.record)
+                self._claim(run)
             case Measured():
                 self._measured(worker, run, report)
             case Checkpointed():
@@ -206,18 +214,35 @@ class Coordinator:
 
     def _died(self, run: InFlight, died: Died) -> None:
         if not died.false_starts:
-            self._settle(
-                run, {"state": "failed", "reason": f"its worker died: {died.how}, see {died.log.name}"}, run.spent
-            )
+            spent = self._flops_by(run.record, run.step)
+            reason = f"its worker died: {died.how}, see {died.log.name}"
+            fields = {"state": "failed", "reason": reason, "train_flops": spent.by_name()}
+            self._settle(run, fields, spent.of(self._account))
             return
         self._release(run.record)
         if died.false_starts >= _MOST_FALSE_STARTS:
             hint = "the end of that file says why; the sweep can be taken up again afterwards"
             raise RunError(f"workers cannot start: {died.how}", place=str(died.log), hint=hint)
 
+    def _taken_up(self, run: InFlight, report: TakenUp) -> None:
+        """Where the run really begins: before its newest checkpoint when that one was damaged."""
+        if report.step < run.step:
+            lost = self._spent_by(run.record, run.step) - self._spent_by(run.record, report.step)
+            self._ledger.fall_back(run.lease, report.step, lost)
+        run.step = report.step
+
+    def _claim(self, run: InFlight) -> None:
+        """Tell the ledger now and then how far the run may be until it is told again: if all dies, that is charged."""
+        now = time.monotonic()
+        if now - run.claimed_at < _CLAIM_SECONDS:
+            return
+        ahead = 2 * (run.step - run.claimed_step) if run.claimed_at else 0
+        run.claimed_at, run.claimed_step = now, run.step
+        self._ledger.claim(run.lease, self._spent_by(run.record, min(run.step + ahead, self._steps_of(run.record))))
+
     def _measured(self, worker: int, run: InFlight, report: Measured) -> None:
         run.share, run.val_nll = report.share, report.measurement.val_nll
-        run.spent = report.measurement.train_flops[self._account]
+        run.step = report.measurement.step
         if not self._ledger.report(run.lease, report.share, report.measurement) or not self._is_judged(run.record):
             return
         is_last = report.share >= 1
@@ -230,7 +255,7 @@ class Coordinator:
             return
         spent = {"train_flops": report.train_flops} if report.train_flops else {}
         fields: dict[str, object] = {"state": report.state, "reason": report.reason, **report.results, **spent}
-        self._settle(run, fields, report.train_flops.get(self._account, run.spent))
+        self._settle(run, fields, report.train_flops.get(self._account, self._spent_by(run.record, run.step)))
 
     def _settle(self, run: InFlight, fields: Mapping[str, object], charged: int) -> None:
         record = Record.model_validate(run.record.model_dump() | dict(fields) | {"finished_at": _now()})
@@ -243,20 +268,20 @@ class Coordinator:
         """When a judged first run did not complete, its siblings are not trained; tell the engine when all is over."""
         records = self._records_of(record.trial)
         if self._is_judged(record) and record.state != "complete":
+            ending = {"state": record.state, "reason": f"its first seed, {record.seed}: {record.state}"}
             for sibling in records[1:]:
-                ending = {"state": record.state, "reason": f"its first seed, {record.seed}: {record.state}"}
-                self._end_waiting(sibling, ending, charged=0)
-        self._tell_if_over(record.trial)
+                if sibling.state == "waiting":
+                    self._end_waiting(sibling, ending, charged=0)
+            records = self._records_of(record.trial)
+        if is_over(records):
+            self._proposer.tell(self._proposals[record.trial], records)
 
-    def _end_waiting(self, record: Record, fields: Mapping[str, object], charged: int) -> None:
+    def _end_waiting(self, record: Record, fields: Mapping[str, object], charged: int) -> Record:
         ended = record.model_copy(update={**fields, "finished_at": _now()})
         self._ledger.end_waiting(ended, charged)
         self._records[ended.run_id] = ended
         self._news.append(ended)
-
-    def _tell_if_over(self, trial: int) -> None:
-        if is_over(records := self._records_of(trial)):
-            self._proposer.tell(self._proposals[trial], records)
+        return ended
 
     # --- stopping and starting again
 
@@ -268,27 +293,36 @@ class Coordinator:
         while self._in_flight and time.monotonic() < patience:
             for worker, report in self._pool.wait(_TICK_SECONDS):
                 if isinstance(report, Died) and (run := self._in_flight.pop(worker, None)):
-                    self._release(run.record, self._lost(run.record))
+                    checkpoint = self._ledger.checkpoint_step(run.record.run_id)
+                    lost = self._spent_by(run.record, run.step) - self._spent_by(run.record, checkpoint)
+                    self._release(run.record, max(0, lost))
                 else:
                     self._hear(worker, report)
 
     def _recover(self) -> None:
-        """Runs that were in flight when an earlier coordinator died wait again, from their checkpoints."""
+        """Finish what an earlier coordinator was in the midst of when it died.
+
+        Runs in flight wait again, from their checkpoints; trials whose first seed had just been stopped are closed.
+        """
         for record in tuple(self._records.values()):
             if record.state == "running":
                 self._release(record, self._lost(record))
+        for records in records_by_trial(tuple(self._records.values())).values():
+            stopped = records[0].state in ("pruned", "failed", "infeasible") and not is_over(records)
+            if stopped and self._is_judged(records[0]):
+                self._close_trial(records[0])
 
     def _release(self, record: Record, lost: int = 0) -> None:
         self._ledger.release(record.run_id, lost)
         self._records[record.run_id] = record.model_copy(update={"state": "waiting"})
 
     def _lost(self, record: Record) -> int:
-        """FLOPs that a run is known to have spent after its newest checkpoint."""
+        """FLOPs that a run may have spent after its newest checkpoint when everything died."""
         measured = self._ledger.measurements(record.run_id)
-        last = measured[-1][1].step if measured else 0
-        return max(
-            0, self._spent_by(record, last) - self._spent_by(record, self._ledger.checkpoint_step(record.run_id))
+        spent = max(
+            self._ledger.claimed(record.run_id), self._spent_by(record, measured[-1][1].step if measured else 0)
         )
+        return max(0, spent - self._spent_by(record, self._ledger.checkpoint_step(record.run_id)))
 
     # --- arithmetic
 
@@ -298,12 +332,16 @@ class Coordinator:
             self._plans[trial] = plan_trial(self._spec, proposal.settings, self._facts_of, baseline=proposal.baseline)
         return self._plans[trial]
 
-    def _spent_by(self, record: Record, step: int) -> int:
+    def _flops_by(self, record: Record, step: int) -> TrainFlops:
+        """What a run has spent after so many steps."""
         matched = self._plan(record.trial).matched
         if matched is None:
-            return 0
-        facts = self._facts_of(matched.experiment.corpus)
-        return flops_after(matched.experiment, facts, matched.steps, step).of(self._account)
+            return TrainFlops(0, 0, 0)
+        return flops_after(matched.experiment, self._facts_of(matched.experiment.corpus), matched.steps, step)
+
+    def _spent_by(self, record: Record, step: int) -> int:
+        """The same in the budget's account."""
+        return self._flops_by(record, step).of(self._account)
 
     def _steps_of(self, record: Record) -> int:
         matched = self._plan(record.trial).matched
@@ -331,7 +369,9 @@ class Coordinator:
     def _picture(self) -> SweepProgress:
         news, self._news = tuple(self._news), []
         elapsed = time.monotonic() - self._begun
-        spent = self._ledger.spent_flops() + sum(run.spent for run in self._in_flight.values())
+        spent = self._ledger.spent_flops() + sum(
+            self._spent_by(run.record, run.step) for run in self._in_flight.values()
+        )
         return picture(
             self._spec,
             tuple(self._records.values()),

@@ -72,6 +72,15 @@ class Ready(Message):
     kind: Literal["ready"] = "ready"
 
 
+class TakenUp(Message):
+    """A run begins, at a step: that of its newest whole checkpoint, or 0."""
+
+    kind: Literal["taken_up"] = "taken_up"
+    run_id: str
+    lease: int
+    step: int
+
+
 class Advanced(Message):
     """How far a run is; sent a few times a second."""
 
@@ -79,8 +88,6 @@ class Advanced(Message):
     run_id: str
     lease: int
     step: int
-    spent: int
-    """Training FLOPs so far, in the budget's account."""
 
 
 class Measured(Message):
@@ -119,7 +126,7 @@ class Ended(Message):
 
 
 Order = Annotated[TrainOrder | GoOn | Prune | Pause, Field(discriminator="kind")]
-Report = Annotated[Ready | Advanced | Measured | Checkpointed | Ended, Field(discriminator="kind")]
+Report = Annotated[Ready | TakenUp | Advanced | Measured | Checkpointed | Ended, Field(discriminator="kind")]
 
 ORDERS: TypeAdapter[TrainOrder | GoOn | Prune | Pause] = TypeAdapter(Order)
-REPORTS: TypeAdapter[Ready | Advanced | Measured | Checkpointed | Ended] = TypeAdapter(Report)
+REPORTS: TypeAdapter[Ready | TakenUp | Advanced | Measured | Checkpointed | Ended] = TypeAdapter(Report)

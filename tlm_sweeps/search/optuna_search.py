@@ -32,6 +32,10 @@ _STATES: dict[Ending, TrialState] = {
 }
 
 
+_POPULATION = 10
+"""Trials of an NSGA-II generation: few, so that a small search has generations at all."""
+
+
 @dataclass(frozen=True)
 class Suggestion:
     """What the sampler puts forward, with what it wants to remember of it."""
@@ -75,6 +79,7 @@ class OptunaSearch:
             pruner=_pruner(spec.engine),
         )
         self._trials: dict[int, optuna.trial.Trial] = {}
+        self._reported: dict[int, int] = {}
 
     def suggest(self, number: int) -> Suggestion:
         """Let the sampler propose settings. The trial is running from here on, until `tell`."""
@@ -90,26 +95,32 @@ class OptunaSearch:
         self.restore(PastTrial(number, settings, {}, None, None, {}))
 
     def restore(self, past: PastTrial) -> None:
-        """Enter a trial of an earlier process."""
+        """Enter a trial of an earlier process.
+
+        Its reports are made again, since pruners keep notes of their own on a trial while they judge it.
+        """
         known = {name: past.settings[name] for name in self._dimensions if name in past.settings}
-        state = TrialState.RUNNING if past.ending is None else _STATES[past.ending]
         self._study.add_trial(
             create_trial(
-                state=state,
-                values=list(past.values) if past.values is not None else None,
+                state=TrialState.RUNNING,
                 params={name: to_param(self._dimensions[name], value) for name, value in known.items()},
                 distributions={name: self._distributions[name] for name in known},
                 system_attrs=dict(past.sampler_state),
-                intermediate_values=dict(past.reports),
             )
         )
-        if past.ending is None:
-            frozen = self._study.get_trials(deepcopy=False)[-1]
-            # The public way to a Trial is `ask`, which would sample; optuna's own CLI makes one like this.
-            self._trials[past.number] = optuna.trial.Trial(self._study, frozen._trial_id)  # noqa: SLF001
+        frozen = self._study.get_trials(deepcopy=False)[-1]
+        # The public way to a Trial is `ask`, which would sample; optuna's own CLI makes one like this.
+        self._trials[past.number] = optuna.trial.Trial(self._study, frozen._trial_id)  # noqa: SLF001
+        for percent, val_nll in past.reports.items():
+            self.report(past.number, percent, val_nll)
+        if past.ending is not None:
+            self.tell(past.number, past.ending, past.values)
 
     def report(self, number: int, percent: int, val_nll: float) -> bool:
         """Tell how a running trial does after a per cent of its budget; True when it should be pruned."""
+        if percent <= self._reported.get(number, 0):
+            return False  # evaluations closer than a per cent: the first one counts
+        self._reported[number] = percent
         trial = self._trials[number]
         trial.report(val_nll, percent)
         return trial.should_prune()
@@ -183,12 +194,7 @@ def _sampler(engine: OptunaEngine, seed: int) -> optuna.samplers.BaseSampler:
             case "cmaes":
                 return optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
             case "nsga2":
-                return optuna.samplers.NSGAIISampler(seed=seed, population_size=_population(engine))
-
-
-def _population(engine: OptunaEngine) -> int:
-    """A quarter of the trials a generation, so that a small search has generations at all."""
-    return max(4, min(50, (engine.trials or 20) // 4))
+                return optuna.samplers.NSGAIISampler(seed=seed, population_size=_POPULATION)
 
 
 def _pruner(engine: OptunaEngine) -> optuna.pruners.BasePruner:

@@ -12,7 +12,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from tlm_sweeps.search.messages import REPORTS, Advanced, Checkpointed, Ended, Measured, Message, Ready
+from tlm_sweeps.search.messages import REPORTS, Advanced, Checkpointed, Ended, Measured, Message, Ready, TakenUp
 
 _CLOSE_SECONDS = 15.0
 """More than a tracker's last words take."""
@@ -28,6 +28,10 @@ class Died:
     """Where its last words are."""
     false_starts: int
     """How many workers in a row, this one included, died before they had started; then no run is to blame."""
+
+
+Heard = TakenUp | Advanced | Measured | Checkpointed | Ended | Died
+"""What a worker can be heard of."""
 
 
 @dataclass
@@ -59,10 +63,10 @@ class LocalPool:
         except (BrokenPipeError, ConnectionResetError):
             return
 
-    def wait(self, seconds: float) -> Sequence[tuple[int, Advanced | Measured | Checkpointed | Ended | Died]]:
+    def wait(self, seconds: float) -> Sequence[tuple[int, Heard]]:
         """What the workers say within a time, a message each at most; as soon as one says something."""
         by_connection = {each.connection: each for each in self._processes}
-        heard: list[tuple[int, Advanced | Measured | Checkpointed | Ended | Died]] = []
+        heard: list[tuple[int, Heard]] = []
         for connection in wait(list(by_connection), timeout=seconds):
             each = by_connection[connection]  # type: ignore[index]  # wait returns what it was given
             try:

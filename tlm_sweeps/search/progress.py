@@ -69,10 +69,12 @@ def picture(
     trials = [each for each in records_by_trial(records).values() if each[0].state != "infeasible"]
     pool = spec.budget.total if spec.budget else None
     planned = planned_total(trials_wanted, trials)
-    to_spend = min((each for each in (pool, planned) if each), default=None)
+    trials_over = sum(is_over(each) for each in trials)
+    is_done = trials_over == trials_wanted
+    to_spend = None if is_done else min((each for each in (pool, planned) if each), default=None)
     return SweepProgress(
         sweep=spec.name,
-        trials_over=sum(is_over(each) for each in trials),
+        trials_over=trials_over,
         trials_wanted=trials_wanted,
         running=running,
         best=min(

@@ -55,7 +55,7 @@ class Proposer:
         self._baselines = list(baseline_settings(spec))
         self._proposed: set[str] = set()
         self._trained: dict[str, int] = {}
-        self._useless = 0
+        self._useless = [0] * len(self._budgets)
         self._unusable = 0
         self._number = 0
         self._remember(ledger)
@@ -69,11 +69,10 @@ class Proposer:
         Returns:
             None when nothing is left to try, or no trial with all its seeds is sure to fit what is left.
         """
-        if self._number < len(self._baselines):
-            name, settings = self._baselines[self._number]
-            if not self._affordable(settings.get(BUDGET, self._budgets[0]), pool_left):
-                return None
-            return self._judged(plan_trial(self._spec, settings, self._facts_of, baseline=name), {})
+        for name, settings in self._baselines:
+            if self._affordable(settings.get(BUDGET, self._budgets[0]), pool_left):
+                self._baselines.remove((name, settings))
+                return self._judged(plan_trial(self._spec, settings, self._facts_of, baseline=name), {})
         while (stream := self._hungriest(pool_left)) is not None:
             settings, sampler_state = self._suggested(stream)
             if settings is None:
@@ -120,13 +119,13 @@ class Proposer:
     def _suggested(self, stream: int) -> tuple[dict[str, Any] | None, dict[str, Any]]:
         """Settings for a budget from the sampler, or an untried cell; (None, …) when there is none left."""
         search, number = self._searches[stream], self._number
-        if not self._walks() and self._useless < _PATIENCE:
+        if not self._walks() and self._useless[stream] < _PATIENCE:
             suggestion = search.suggest(number)
             return suggestion.settings | self._budget_setting(stream), suggestion.sampler_state
         if space_size(self._spec) is not None:
             settings = self._cell(stream)
         else:
-            settings = self._draw(stream) if self._useless < _LIMIT else None
+            settings = self._draw(stream) if self._useless[stream] < _LIMIT else None
         if settings is not None:
             search.take(number, settings)
         return settings, {}
@@ -169,14 +168,18 @@ class Proposer:
 
     def _count(self, proposal: Proposal) -> None:
         self._number = proposal.number + 1
-        self._proposed.add(canonical_json(proposal.settings))
-        self._useless = 0 if proposal.verdict == "trial" else self._useless + 1
-        if proposal.baseline is None and proposal.verdict != "trial":
-            self._unusable += 1
         if proposal.verdict == "trial":
             self._trained[proposal.fingerprint] = proposal.number
-            if proposal.baseline is None:
-                self._trials[self._budgets.index(proposal.budget_flops)] += 1
+        if proposal.baseline is not None:
+            return
+        self._proposed.add(canonical_json(proposal.settings))
+        stream = self._budgets.index(proposal.budget_flops)
+        if proposal.verdict == "trial":
+            self._useless[stream] = 0
+            self._trials[stream] += 1
+        else:
+            self._useless[stream] += 1
+            self._unusable += 1
 
     def _search_of(self, proposal: Proposal) -> OptunaSearch:
         return self._searches[self._budgets.index(proposal.budget_flops)]
@@ -185,7 +188,13 @@ class Proposer:
         records = records_by_trial(ledger.records())
         for proposal in ledger.proposals():
             self._count(proposal)
-            if proposal.baseline is None:
+            if proposal.baseline is not None:
+                self._baselines = [
+                    (name, given)
+                    for name, given in self._baselines
+                    if (name, given.get(BUDGET)) != (proposal.baseline, proposal.settings.get(BUDGET))
+                ]
+            else:
                 self._search_of(proposal).restore(_past(self._spec, ledger, proposal, records.get(proposal.number, ())))
 
 
@@ -197,5 +206,6 @@ def _past(spec: SweepSpec, ledger: Ledger, proposal: Proposal, records: tuple[Re
         ending, values = outcome_of(spec, records) if is_over(records) else (None, None)
         if spec.engine.pruner != "none":
             measured = ledger.measurements(records[0].run_id)
-            reports = {round(100 * share): measurement.val_nll for share, measurement in measured}
+            reports = {round(100 * share): measurement.val_nll for share, measurement in reversed(measured)}
+            reports = dict(sorted(reports.items()))  # of those closer than a per cent, the first one counts
     return PastTrial(proposal.number, proposal.settings, proposal.sampler_state, ending, values, reports)

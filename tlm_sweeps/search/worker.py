@@ -32,6 +32,7 @@ from tlm_sweeps.search.messages import (
     Pause,
     Prune,
     Ready,
+    TakenUp,
     TrainOrder,
 )
 from tlm_sweeps.spec.fingerprint import fingerprint
@@ -81,6 +82,7 @@ class Worker:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             state = _taken_up(_job(order), self._corpus(order), folder, order)
+            self._send(TakenUp(run_id=order.run_id, lease=order.lease, step=state.step))
             tracker = open_tracker(order.tracking, _tracked(order, folder, state))
             ending = self._train(order, state, folder, tracker)
         except (EOFError, BrokenPipeError, ConnectionResetError):
@@ -123,28 +125,30 @@ class Worker:
                 self._obey(order, state, folder, wait=order.judged)
             elif now - said > _ADVANCED_SECONDS:
                 said = now
-                spent = event.train_flops[order.account]
-                self._send(Advanced(run_id=order.run_id, lease=order.lease, step=event.step, spent=spent))
+                self._send(Advanced(run_id=order.run_id, lease=order.lease, step=event.step))
                 self._obey(order, state, folder, wait=False)
             if now - kept > CHECKPOINT_SECONDS:
                 kept = now
                 self._checkpoint(order, state, folder)
 
     def _obey(self, order: TrainOrder, state: RunState, folder: Path, *, wait: bool) -> None:
-        if not wait and not self._connection.poll():
-            return
-        match ORDERS.validate_json(self._connection.recv_bytes()):
-            case GoOn():
-                return
-            case Prune():
-                raise Pruned
-            case Pause():
-                self._checkpoint(order, state, folder)
-                raise Paused
-            case TrainOrder() as other:
-                raise RuntimeError(f"ordered to train {other.run_id} while training {order.run_id}")
-            case never:
-                assert_never(never)
+        """Do what the coordinator says, if it says anything; `wait` for its verdict on the last measurement."""
+        must_pause = False
+        while wait or self._connection.poll():
+            match ORDERS.validate_json(self._connection.recv_bytes()):
+                case GoOn():
+                    wait = False
+                case Prune():
+                    raise Pruned
+                case Pause():
+                    must_pause = True  # once the verdict is known: it would not be asked for again
+                case TrainOrder() as other:
+                    raise RuntimeError(f"ordered to train {other.run_id} while training {order.run_id}")
+                case never:
+                    assert_never(never)
+        if must_pause:
+            self._checkpoint(order, state, folder)
+            raise Paused
 
     def _checkpoint(self, order: TrainOrder, state: RunState, folder: Path) -> None:
         saved = save(state, folder)

@@ -88,10 +88,15 @@ def _hint(name: str) -> str:
 def overridden(data: Mapping[str, Any], overrides: Sequence[Override]) -> dict[str, Any]:
     """The data of a spec with the overrides put in; null removes a field, so that its default returns.
 
+    A field that is set is no longer searched, unless its `search` is set too.
+
     Model fields that a new `model.kind` does not have are left behind, as in `compose`.
     """
     changed = copy.deepcopy(dict(data))
     of_fields = [each for each in overrides if each.keys[0] == "experiment" and len(each.keys) > 1]
+    for each in of_fields:
+        if each.value is not None:
+            _remove(changed, ("search", ".".join(each.keys[1:])))
     for each in overrides:
         if each.value is None:
             _remove(changed, each.keys)

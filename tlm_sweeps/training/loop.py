@@ -52,9 +52,11 @@ class Outcome:
     train_nll: float
     """Mean training loss between the last two evaluations."""
     val_nll: float
-    """The best of the run."""
+    """That of the weights the run ends with: the best of the run, unless `restore_best` is false."""
     test_nll: float
+    """Of the same weights."""
     best_step: int
+    """The step they are from."""
     steps: int
     epochs: float
     positions: int
@@ -104,11 +106,12 @@ def finish(state: RunState) -> Outcome:
     test_nll = _finite(evaluate(module, test, job.experiment).nll, "test loss", state.step)
     windows, context = job.steps.windows_after(state.step), job.experiment.model.context
     facts, last = state.corpus.facts, state.measurements[-1]
+    kept = best if job.experiment.evaluation.restore_best else last
     return Outcome(
         train_nll=last.train_nll,
-        val_nll=best.val_nll,
+        val_nll=kept.val_nll,
         test_nll=test_nll,
-        best_step=best.step,
+        best_step=kept.step,
         steps=state.step,
         epochs=last.epochs,
         positions=windows * context,

@@ -46,8 +46,10 @@ def draw_compute(info: ComputeInfo, styles: dict[str, Style]) -> Drawn:
     mark_flops(figure, min(spent), max(spent))
     figure.update_yaxes(range=_worth_seeing(info))
     first, last = info.envelope[0], info.envelope[-1]
+    falls = f"falls from {format_nll(first.nll)} nats at {format_flops(first.train_flops)} to"
+    way = "is one point:" if first == last else falls
     description = (
-        f"The frontier falls from {format_nll(first.nll)} nats at {format_flops(first.train_flops)} to "
+        f"The frontier {way} "
         f"{format_nll(last.nll)} nats at {format_flops(last.train_flops)} (trial {last.trial}, seed {last.seed}). "
         "It is over single runs, so it includes lucky seeds; the large points are means over seeds."
     )
