@@ -25,12 +25,13 @@ Swept = Callable[..., tuple[Record, ...]]
 
 SWEEP = """
 import sys
+from contextlib import closing
 from pathlib import Path
 from tlm_sweeps.search.sweeping import sweep
 from tlm_sweeps.spec.sweep import SweepSpec
 spec = SweepSpec.model_validate_json(Path(sys.argv[1]).read_text())
-if __name__ == "__main__":
-    for picture in sweep(spec, Path(sys.argv[2]), workers=1):
+with closing(sweep(spec, Path(sys.argv[2]), workers=1)) as pictures:
+    for picture in pictures:
         print(len(picture.news), flush=True)
 """
 
