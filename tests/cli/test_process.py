@@ -48,6 +48,22 @@ def test_a_reader_that_goes_away_is_no_error(runs: Path):
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+def test_a_full_disk_under_the_output_is_said():
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([*TLM, "spec", "schema"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "error: the output could not be written: No space left on device" in done.stderr
+
+
+def test_a_stdout_that_was_never_open_is_no_defect():
+    closing = "import os, sys; os.close(1); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    words = [sys.executable, "-c", closing, *TLM[1:], "spec", "schema"]
+    done = subprocess.run(words, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 def test_a_locale_without_our_characters_still_prints(runs: Path):
     poor = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
     words = ["status", "tiny", "--runs-dir", str(runs)]

@@ -98,6 +98,12 @@ def test_a_baseline_of_another_kind_drops_what_that_kind_does_not_have():
     assert planned.matched.experiment.model.kind == "linear"
 
 
+def test_a_range_whose_feasible_end_is_hardly_ever_drawn_is_not_refused():
+    ensure_feasible(spec_of(search={"model.depth": {"int_uniform": [1, 2_000_000_000]}}), facts_of)
+    with pytest.raises(InputError, match="none of 300 settings drawn"):
+        ensure_feasible(spec_of(search={"model.depth": {"int_uniform": [10**6, 2_000_000_000]}}), facts_of)
+
+
 def test_a_sweep_in_which_nothing_is_feasible_is_refused_with_a_reason():
     with pytest.raises(InputError, match=r"no setting of the search space is feasible.*heads 5"):
         ensure_feasible(spec_of(search={"model.heads": [5, 7]}), facts_of)

@@ -98,6 +98,25 @@ def test_no_pruner_never_stops_anything():
         search.tell(number, "complete", [float(number)])
 
 
+def test_of_two_evaluations_within_a_per_cent_the_first_counts():
+    search = OptunaSearch(spec_of({"sampler": "random", "pruner": "median"}), 0)
+    search.suggest(0)
+    assert not search.report(0, 5, 2.0)
+    assert not search.report(0, 5, 1.0), "optuna itself would warn, and a warning is an error here"
+    search.tell(0, "complete", [1.0])
+
+
+def test_a_generation_is_as_large_however_many_trials_are_asked_for():
+    def searched(trials: int) -> list[dict[str, Any]]:
+        search, settings = OptunaSearch(spec_of({"sampler": "nsga2", "trials": trials}), 0), []
+        for number in range(25):
+            settings.append(search.suggest(number).settings)
+            search.tell(number, "complete", [settings[-1]["training.learning_rate"]])
+        return settings
+
+    assert searched(16) == searched(64), "a sweep may be given more trials under the same name"
+
+
 def test_budgets_have_streams_of_their_own():
     spec = spec_of({"sampler": "random"})
     settings = [OptunaSearch(spec, stream).suggest(0).settings for stream in (0, 0, 1)]

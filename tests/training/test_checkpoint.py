@@ -14,7 +14,7 @@ from tlm_sweeps.errors import RunError
 from tlm_sweeps.models.build import build
 from tlm_sweeps.runs.record import Measurement
 from tlm_sweeps.spec.experiment import ExperimentSpec
-from tlm_sweeps.training.checkpoint import DamagedCheckpoint, load, load_latest, save, save_model
+from tlm_sweeps.training.checkpoint import DamagedCheckpoint, SavedCheckpoint, load, load_newest_whole, save, save_model
 from tlm_sweeps.training.evaluation import evaluate
 from tlm_sweeps.training.job import TokenisedCorpus, TrainingJob
 from tlm_sweeps.training.loop import Progress, finish, train
@@ -90,10 +90,13 @@ def test_wall_time_goes_on_over_a_resume(job: MakeJob, corpus: TokenisedCorpus, 
     assert resumed.wall_seconds == state.wall_seconds > 0
 
 
-def checkpointed(state: RunState, folder: Path, *at_steps: int) -> None:
+def checkpointed(state: RunState, folder: Path, *at_steps: int) -> list[SavedCheckpoint]:
+    """Train to the end; the checkpoints that were saved on the way, newest first."""
+    saved = []
     for event in train(state):
         if isinstance(event, Progress) and event.step in at_steps:
-            save(state, folder)
+            saved.insert(0, save(state, folder))
+    return saved
 
 
 def test_the_two_newest_checkpoints_are_kept(job: MakeJob, corpus: TokenisedCorpus, tmp_path: Path):
@@ -122,13 +125,13 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_used(
     job: MakeJob, corpus: TokenisedCorpus, tmp_path: Path, damage: Callable[[Path], None], ending: str
 ):
     state = start(job(), corpus)
-    checkpointed(state, tmp_path, 4)
+    earlier = checkpointed(state, tmp_path, 4)
     newest = save(state, tmp_path)
     damage(tmp_path / f"{newest.name}.{ending}")
     with pytest.raises(DamagedCheckpoint) as refused:
         load(state.job, corpus, tmp_path, newest)
     assert newest.name in str(refused.value)
-    found = load_latest(state.job, corpus, tmp_path)
+    found = load_newest_whole(state.job, corpus, tmp_path, [newest, *earlier])
     assert found is not None
     assert found.step == 4
 
@@ -145,27 +148,35 @@ def test_a_checkpoint_is_not_taken_for_another_of_the_same_name(job: MakeJob, co
         load(state.job, corpus, tmp_path / "two", remembered)
 
 
-def test_a_folder_without_a_whole_checkpoint_has_none(job: MakeJob, corpus: TokenisedCorpus, tmp_path: Path):
-    assert load_latest(job(), corpus, tmp_path) is None
-    assert load_latest(job(), corpus, tmp_path / "missing") is None
-    (tmp_path / "step-000000003.safetensors.partial").write_bytes(b"torn")
-    assert load_latest(job(), corpus, tmp_path) is None
+def test_without_a_whole_checkpoint_there_is_none(job: MakeJob, corpus: TokenisedCorpus, tmp_path: Path):
+    assert load_newest_whole(job(), corpus, tmp_path, []) is None
+    assert load_newest_whole(job(), corpus, tmp_path / "missing", [SavedCheckpoint("step-000000003", "00", 3)]) is None
+
+
+def test_a_checkpoint_that_was_not_acknowledged_is_not_used(job: MakeJob, corpus: TokenisedCorpus, tmp_path: Path):
+    state = start(job(), corpus)
+    first, *_ = checkpointed(state, tmp_path, 4)
+    save(state, tmp_path)
+    found = load_newest_whole(state.job, corpus, tmp_path, [first])
+    assert found is not None
+    assert found.step == 4
 
 
 def test_another_jobs_checkpoint_is_refused(job: MakeJob, corpus: TokenisedCorpus, tmp_path: Path):
-    save(start(job(), corpus), tmp_path)
+    saved = save(start(job(), corpus), tmp_path)
     for other in (job(seed=1), job(steps=13), job(training={"learning_rate": 0.5})):
         with pytest.raises(RunError, match="another experiment, seed or corpus"):
-            load_latest(other, corpus, tmp_path)
+            load_newest_whole(other, corpus, tmp_path, [saved])
 
 
 def test_after_a_resume_later_checkpoints_of_the_lost_run_are_dropped(
     job: MakeJob, corpus: TokenisedCorpus, tmp_path: Path
 ):
     state = start(job(), corpus)
-    checkpointed(state, tmp_path, 4)
-    flip_a_bit(tmp_path / f"{save(state, tmp_path).name}.safetensors")
-    resumed = load_latest(state.job, corpus, tmp_path)
+    earlier = checkpointed(state, tmp_path, 4)
+    newest = save(state, tmp_path)
+    flip_a_bit(tmp_path / f"{newest.name}.safetensors")
+    resumed = load_newest_whole(state.job, corpus, tmp_path, [newest, *earlier])
     assert resumed is not None
     checkpointed(resumed, tmp_path, 6)
     assert sorted(path.stem for path in tmp_path.glob("*.json")) == ["step-000000004", "step-000000006"]

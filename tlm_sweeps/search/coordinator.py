@@ -5,6 +5,7 @@ Everything it knows is in the ledger before anybody acts on it, so it can stop a
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from tlm_sweeps.spec.sweep import Account, SweepSpec
 _TICK_SECONDS = 0.25
 _PAUSE_SECONDS = 30.0
 _CLAIM_SECONDS = 1.0
+_LEAST_SECONDS = 0.05
+"""Below this a speed is not worth the name."""
 _MOST_FALSE_STARTS = 3
 """Workers that die before they have started, in a row, until the machine is to blame and not a run."""
 
@@ -41,9 +44,10 @@ class InFlight:
     record: Record
     step: int
     """Optimizer steps that are known to be done."""
-    claimed_at: float = 0.0
-    """When the ledger was last told how far it may be."""
-    claimed_step: int = 0
+    timed_at: float
+    """When its speed was last taken: at the last claim, or when it was taken up."""
+    timed_step: int
+    claimed: bool = False
     share: float = 0.0
     val_nll: float | None = None
 
@@ -161,7 +165,8 @@ class Coordinator:
             self._close_trial(self._end_waiting(record, ending, self._spent_by(record, begun)))
             return False
         self._records[record.run_id] = record = self._ledger.record(record.run_id)
-        self._in_flight[worker] = InFlight(lease, record, self._ledger.checkpoint_step(record.run_id))
+        begun = self._ledger.checkpoint_step(record.run_id)
+        self._in_flight[worker] = InFlight(lease, record, begun, time.monotonic(), begun)
         self._pool.send(
             worker,
             TrainOrder(
@@ -193,6 +198,8 @@ class Coordinator:
         run = self._in_flight.get(worker)
         if run is None:
             return  # a worker that died idle has been replaced already
+        if not isinstance(report, Died) and (report.run_id, report.lease) != (run.lease.run_id, run.lease.token):
+            return  # of a lease that has ended
         match report:
             case TakenUp():
                 self._taken_up(run, report)
@@ -229,15 +236,19 @@ class Coordinator:
         if report.step < run.step:
             lost = self._spent_by(run.record, run.step) - self._spent_by(run.record, report.step)
             self._ledger.fall_back(run.lease, report.step, lost)
-        run.step = report.step
+        run.step = run.timed_step = report.step
+        run.timed_at = time.monotonic()
 
     def _claim(self, run: InFlight) -> None:
-        """Tell the ledger now and then how far the run may be until it is told again: if all dies, that is charged."""
-        now = time.monotonic()
-        if now - run.claimed_at < _CLAIM_SECONDS:
+        """Tell the ledger now and then how far the run may be until it is told again: if all dies, that is charged.
+
+        At its first word, then once a second, for two seconds ahead at the speed since the last time.
+        """
+        elapsed = time.monotonic() - run.timed_at
+        if run.claimed and elapsed < _CLAIM_SECONDS:
             return
-        ahead = 2 * (run.step - run.claimed_step) if run.claimed_at else 0
-        run.claimed_at, run.claimed_step = now, run.step
+        ahead = math.ceil(2 * _CLAIM_SECONDS * (run.step - run.timed_step) / max(elapsed, _LEAST_SECONDS))
+        run.timed_at, run.timed_step, run.claimed = run.timed_at + elapsed, run.step, True
         self._ledger.claim(run.lease, self._spent_by(run.record, min(run.step + ahead, self._steps_of(run.record))))
 
     def _measured(self, worker: int, run: InFlight, report: Measured) -> None:

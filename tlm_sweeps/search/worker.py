@@ -37,7 +37,7 @@ from tlm_sweeps.search.messages import (
 )
 from tlm_sweeps.spec.fingerprint import fingerprint
 from tlm_sweeps.tracking.tracker import TrackedRun, Tracker, open_tracker
-from tlm_sweeps.training.checkpoint import DamagedCheckpoint, SavedCheckpoint, load, save, save_model
+from tlm_sweeps.training.checkpoint import SavedCheckpoint, load_newest_whole, save, save_model
 from tlm_sweeps.training.job import TrainingJob
 from tlm_sweeps.training.loop import Diverged, finish, train
 from tlm_sweeps.training.state import RunState, start
@@ -81,7 +81,9 @@ class Worker:
         tracker: Tracker | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            state = _taken_up(_job(order), self._corpus(order), folder, order)
+            job, corpus = _job(order), self._corpus(order)
+            saved = [SavedCheckpoint(name, sha256, step) for step, name, sha256 in order.checkpoints]
+            state = load_newest_whole(job, corpus, folder, saved) or start(job, corpus)
             self._send(TakenUp(run_id=order.run_id, lease=order.lease, step=state.step))
             tracker = open_tracker(order.tracking, _tracked(order, folder, state))
             ending = self._train(order, state, folder, tracker)
@@ -201,16 +203,6 @@ def _tell(tracker: Tracker, ended: Ended) -> None:
         tracker.mark_preempted()
     else:
         tracker.finish({**ended.results, "train_flops": ended.train_flops, "reason": ended.reason}, ended.state)
-
-
-def _taken_up(job: TrainingJob, corpus: Corpus, folder: Path, order: TrainOrder) -> RunState:
-    """The run at its newest whole checkpoint that the ledger knows, or at its beginning."""
-    for step, name, sha256 in order.checkpoints:
-        try:
-            return load(job, corpus, folder, SavedCheckpoint(name, sha256, step))
-        except DamagedCheckpoint as error:
-            print(f"{order.run_id}: {error}", file=sys.stderr)
-    return start(job, corpus)
 
 
 def _stopped(state: RunState) -> dict[str, float | int | None]:

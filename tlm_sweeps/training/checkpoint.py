@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ from tlm_sweeps.errors import RunError
 from tlm_sweeps.runs.record import Measurement
 from tlm_sweeps.training.job import TokenisedCorpus, TrainingJob
 from tlm_sweeps.training.state import CPU, Best, RunState, set_weights, start
+
+_LOG = logging.getLogger(__name__)
 
 KEPT = 2
 """Checkpoints that stay in the folder: the newest, and one to fall back on."""
@@ -52,7 +56,7 @@ def save(state: RunState, folder: Path) -> SavedCheckpoint:
     tensors, facts = bytes_of_tensors(_tensors(state)), _facts(state)
     sha256 = _sha256(tensors, facts)
     _write(folder / f"{name}.safetensors", tensors)
-    _write(folder / f"{name}.json", json.dumps({"sha256": sha256, "facts": facts}).encode())
+    _write(folder / f"{name}.json", json.dumps(facts).encode())
     _sync_folder(folder)
     kept = [each for each in _names(folder) if each <= name][:KEPT]
     for old in set(_names(folder)).difference(kept):
@@ -70,20 +74,43 @@ def load(
         DamagedCheckpoint: the files are not those that were saved; the message names them.
         RunError: they belong to another job or corpus.
     """
-    return _loaded(job, corpus, folder / saved.name, saved.sha256, device)
+    tensors, facts = _verified(folder / saved.name, saved.sha256)
+    if facts["identity"] != _identity(job, corpus):
+        place = str(folder / f"{saved.name}.json")
+        raise RunError("the checkpoint belongs to another experiment, seed or corpus", place=place)
+    state = start(job, corpus, device)
+    set_weights(state.module, _part(tensors, "model"))
+    with torch.no_grad():
+        for name, each in _moments(state).items():
+            each.copy_(tensors[name])
+    state.loss_sum.copy_(tensors["loss_sum"])
+    state.step, state.wall_seconds = facts["step"], facts["wall_seconds"]
+    state.measurements = [Measurement.model_validate(each) for each in facts["measurements"]]
+    if facts["best"] is not None:
+        best_weights = {name: each.to(device) for name, each in _part(tensors, "best").items()}
+        state.best = Best(**facts["best"], weights=best_weights or None)
+    return state
 
 
-def load_latest(job: TrainingJob, corpus: TokenisedCorpus, folder: Path, device: torch.device = CPU) -> RunState | None:
-    """The run at the newest checkpoint of the folder that is whole, or None where there is none.
+def load_newest_whole(
+    job: TrainingJob,
+    corpus: TokenisedCorpus,
+    folder: Path,
+    saved: Iterable[SavedCheckpoint],
+    device: torch.device = CPU,
+) -> RunState | None:
+    """The run at the first of these checkpoints (newest first) that is whole, or None where none is.
+
+    A damaged one is named in the log and passed over.
 
     Raises:
-        RunError: the checkpoint belongs to another job or corpus.
+        RunError: a checkpoint belongs to another job or corpus.
     """
-    for name in _names(folder):
+    for each in saved:
         try:
-            return _loaded(job, corpus, folder / name, None, device)
-        except DamagedCheckpoint:
-            continue
+            return load(job, corpus, folder, each, device)
+        except DamagedCheckpoint as error:
+            _LOG.warning("%s", error)
     return None
 
 
@@ -137,38 +164,16 @@ def _identity(job: TrainingJob, corpus: TokenisedCorpus) -> dict[str, Any]:
     }
 
 
-def _loaded(
-    job: TrainingJob, corpus: TokenisedCorpus, stem: Path, sha256: str | None, device: torch.device
-) -> RunState:
-    tensors, facts = _verified(stem, sha256)
-    if facts["identity"] != _identity(job, corpus):
-        raise RunError("the checkpoint belongs to another experiment, seed or corpus", place=f"{stem}.json")
-    state = start(job, corpus, device)
-    set_weights(state.module, _part(tensors, "model"))
-    with torch.no_grad():
-        for name, each in _moments(state).items():
-            each.copy_(tensors[name])
-    state.loss_sum.copy_(tensors["loss_sum"])
-    state.step, state.wall_seconds = facts["step"], facts["wall_seconds"]
-    state.measurements = [Measurement.model_validate(each) for each in facts["measurements"]]
-    if facts["best"] is not None:
-        best_weights = {name: each.to(device) for name, each in _part(tensors, "best").items()}
-        state.best = Best(**facts["best"], weights=best_weights or None)
-    return state
-
-
-def _verified(stem: Path, sha256: str | None) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What the two files hold, if they are those that were written (and, given its hash, that very checkpoint)."""
+def _verified(stem: Path, sha256: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What the two files hold, if they are those of the checkpoint with this hash."""
     try:
-        written = json.loads(Path(f"{stem}.json").read_bytes())
-        content, facts = Path(f"{stem}.safetensors").read_bytes(), written["facts"]
-        expected = sha256 or written["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        content, facts = Path(f"{stem}.safetensors").read_bytes(), json.loads(Path(f"{stem}.json").read_bytes())
+    except (OSError, ValueError) as error:
         raise DamagedCheckpoint(f"the checkpoint cannot be read: {error}", place=str(stem)) from error
     found = _sha256(content, facts)
-    if found != expected:
+    if found != sha256:
         raise DamagedCheckpoint(
-            f"the checkpoint is damaged: its sha256 is {found[:12]}…, not {expected[:12]}…", place=f"{stem}.safetensors"
+            f"the checkpoint is damaged: its sha256 is {found[:12]}…, not {sha256[:12]}…", place=f"{stem}.safetensors"
         )
     return tensors_from_bytes(content), facts
 
