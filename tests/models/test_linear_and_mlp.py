@@ -23,8 +23,9 @@ def test_linear_adds_a_score_for_each_token_at_each_place():
 @pytest.mark.parametrize(("activation", "function"), [("relu", torch.relu), ("gelu", torch.nn.functional.gelu)])
 def test_mlp_has_two_hidden_layers(activation: Literal["relu", "gelu"], function: Callable[[Tensor], Tensor]):
     module = build(MlpModel(kind="mlp", width=5, context=3, hidden=7, activation=activation), 6)
-    weights = [module.get_parameter(f"layers.{index}.weight") for index in (0, 3, 6)]
-    biases = [module.get_parameter(f"layers.{index}.bias") for index in (0, 3, 6)]
+    layers = ("hidden_layers.0", "hidden_layers.3", "head")
+    weights = [module.get_parameter(f"{layer}.weight") for layer in layers]
+    biases = [module.get_parameter(f"{layer}.bias") for layer in layers]
     x = module.get_parameter("embedding.weight")[TOKENS].flatten(1)
     for weight, bias in zip(weights[:2], biases[:2], strict=True):
         x = function(x @ weight.T + bias)

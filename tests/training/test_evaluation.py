@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.models.build import build
+from tlm_sweeps.models.language_model import LanguageModel
 from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.training.evaluation import evaluate
 from tlm_sweeps.training.windows import resident
@@ -30,12 +30,12 @@ def experiment(evaluation: dict[str, Any], **training: Any) -> ExperimentSpec:
 
 
 @pytest.fixture
-def module() -> nn.Module:
+def module() -> LanguageModel:
     torch.manual_seed(0)
     return build(experiment({}).model, VOCABULARY)
 
 
-def nll_at(module: nn.Module, start: int) -> list[float]:
+def nll_at(module: LanguageModel, start: int) -> list[float]:
     """NLL of each target of the window that begins at `start`."""
     module.eval()
     window = torch.from_numpy(TEXT[start : start + CONTEXT + 1])
@@ -43,21 +43,21 @@ def nll_at(module: nn.Module, start: int) -> list[float]:
     return [-probabilities[place, window[place + 1]].log().item() for place in range(CONTEXT)]
 
 
-def test_last_positions_are_scored_at_every_start(module: nn.Module):
+def test_last_positions_are_scored_at_every_start(module: LanguageModel):
     found = evaluate(module, TOKENS, experiment({}, predict="last"))
     expected = [nll_at(module, start)[-1] for start in range(48 - CONTEXT)]
     assert (found.windows, found.targets) == (43, 43)
     assert found.nll == pytest.approx(np.mean(expected), rel=1e-6)
 
 
-def test_all_positions_are_scored_on_windows_side_by_side(module: nn.Module):
+def test_all_positions_are_scored_on_windows_side_by_side(module: LanguageModel):
     found = evaluate(module, TOKENS, experiment({}, predict="all"))
     expected = [nll_at(module, start) for start in range(0, 48 - CONTEXT, CONTEXT)]
     assert (found.windows, found.targets) == (9, 45)
     assert found.nll == pytest.approx(np.mean(expected), rel=1e-6)
 
 
-def test_the_mean_of_batch_means_gives_a_short_batch_full_weight(module: nn.Module):
+def test_the_mean_of_batch_means_gives_a_short_batch_full_weight(module: LanguageModel):
     evaluation = {"windows": 10, "average": "batches", "batch_size": 4, "stride": 2}
     found = evaluate(module, TOKENS, experiment(evaluation, predict="last"))
     each = [nll_at(module, 2 * window)[-1] for window in range(10)]
@@ -66,13 +66,13 @@ def test_the_mean_of_batch_means_gives_a_short_batch_full_weight(module: nn.Modu
     assert found.nll == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_batch_size_does_not_change_a_mean_over_targets(module: nn.Module):
+def test_the_batch_size_does_not_change_a_mean_over_targets(module: LanguageModel):
     found = [evaluate(module, TOKENS, experiment({"batch_size": size})).nll for size in (1, 4, 100)]
     assert found == pytest.approx([found[0]] * 3, rel=1e-6)
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_a_module_returns_to_its_mode_and_keeps_no_gradient(module: nn.Module, training: bool):
+def test_a_module_returns_to_its_mode_and_keeps_no_gradient(module: LanguageModel, training: bool):
     module.train(training)
     once = evaluate(module, TOKENS, experiment({}))
     assert module.training == training
@@ -80,11 +80,11 @@ def test_a_module_returns_to_its_mode_and_keeps_no_gradient(module: nn.Module, t
     assert all(each.grad is None for each in module.parameters())
 
 
-def test_what_is_scored_can_differ_from_what_is_trained(module: nn.Module):
+def test_what_is_scored_can_differ_from_what_is_trained(module: LanguageModel):
     all_trained = evaluate(module, TOKENS, experiment({"score": "last"}, predict="all"))
     assert all_trained == evaluate(module, TOKENS, experiment({}, predict="last"))
 
 
-def test_a_split_shorter_than_a_window_is_refused(module: nn.Module):
+def test_a_split_shorter_than_a_window_is_refused(module: LanguageModel):
     with pytest.raises(InputError, match="5 tokens is too short"):
         evaluate(module, TOKENS[:CONTEXT], experiment({}))

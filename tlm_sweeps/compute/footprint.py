@@ -23,6 +23,8 @@ from tlm_sweeps.spec.models import (
 )
 
 _FLOAT_BYTES = 4
+LOGITS_AT_ONCE = 2**24
+"""Most logits of a batch that are held at a time (64 MiB of float32); more are made and used in parts."""
 _WORKER_BYTES = 400 * 2**20
 """A worker process with torch loaded and nothing else."""
 _COPIES_OF_WEIGHTS = 5

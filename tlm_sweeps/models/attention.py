@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from tlm_sweeps.compute.counting import Predict
+from tlm_sweeps.models.layers import Dense, dense
+from tlm_sweeps.models.mixing import mixed
 from tlm_sweeps.models.positions import rotated
 from tlm_sweeps.spec.models import BlockModel, kv_heads_of, width_of
 
@@ -25,10 +26,9 @@ class CausalAttention(nn.Module):
         self.head_width = width // model.heads
         kv_width = self.head_width * kv_heads_of(model)
         self.widths = (width, kv_width, kv_width)
-        self.grouped = kv_width != width
         self.dropout = model.dropout if "attention" in model.dropout_at else 0.0
-        self.qkv = nn.Linear(width, sum(self.widths), bias=model.biases)
-        self.out = nn.Linear(width, width, bias=model.biases)
+        self.qkv = Dense(width, sum(self.widths), bias=model.biases)
+        self.out = Dense(width, width, bias=model.biases)
         if model.norm_placement == "post":
             _as_the_study_does(self.qkv, self.out)
 
@@ -40,23 +40,17 @@ class CausalAttention(nn.Module):
         if rotation is not None:
             query = rotated(query, rotation[:, -query.shape[2] :])
             key = rotated(key, rotation)
-        mixed = functional.scaled_dot_product_attention(
-            query,
-            key,
-            value,
-            dropout_p=self.dropout if self.training else 0.0,
-            is_causal=predict == "all",
-            enable_gqa=self.grouped,
-        )
-        return self.out(mixed.transpose(1, 2).flatten(2))
+        dropout = self.dropout if self.training else 0.0
+        values = mixed(query, key, value, causal=predict == "all", dropout=dropout)
+        return self.out(values.transpose(1, 2).flatten(2))
 
     def _projected(self, x: Float[Tensor, "b t d"], predict: Predict) -> tuple[Tensor, ...]:
         if predict == "all":
             return self.qkv(x).split(self.widths, dim=-1)
         width, weight, bias = self.widths[0], self.qkv.weight, self.qkv.bias
         query_bias, key_value_bias = (None, None) if bias is None else (bias[:width], bias[width:])
-        query = functional.linear(x[:, -1:], weight[:width], query_bias)
-        return query, *functional.linear(x, weight[width:], key_value_bias).split(self.widths[1:], dim=-1)
+        query = dense(x[:, -1:], weight[:width], query_bias)
+        return query, *dense(x, weight[width:], key_value_bias).split(self.widths[1:], dim=-1)
 
     def _heads(self, x: Float[Tensor, "b t hd"]) -> Float[Tensor, "b h t w"]:
         return x.unflatten(-1, (-1, self.head_width)).transpose(1, 2)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from tlm_sweeps.compute.counting import Predict
+from tlm_sweeps.models.language_model import LanguageModel
+from tlm_sweeps.models.layers import Dense, Precision, lowered
 from tlm_sweeps.spec.models import LinearModel, width_of
 
 
-class Linear(nn.Module):
+class Linear(LanguageModel):
     """Embedding → flatten → one linear layer: a bilinear score for each token at each place of the window."""
 
-    def __init__(self, model: LinearModel, vocabulary_size: int) -> None:
+    def __init__(self, model: LinearModel, vocabulary_size: int, precision: Precision = "fp32") -> None:
         super().__init__()
         width = width_of(model)
+        self.precision: Precision = precision
         self.embedding = nn.Embedding(vocabulary_size, width)
-        self.head = nn.Linear(model.context * width, vocabulary_size)
+        self.head = Dense(model.context * width, vocabulary_size)
 
-    def forward(self, tokens: Int[Tensor, "b t"], predict: Literal["last"]) -> Float[Tensor, "b v"]:
-        """Logits of the token that follows the window, which must be `context` tokens long."""
+    def features(self, tokens: Int[Tensor, "b t"], predict: Predict) -> Float[Tensor, "b f"]:
+        """What the head sees of a window, which must be `context` tokens long; its last position is all there is."""
         del predict
-        return self.head(self.embedding(tokens).flatten(1))
+        return lowered(self.embedding(tokens).flatten(1), self.precision)

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from tlm_sweeps.compute.counting import Predict
+from tlm_sweeps.models.language_model import LanguageModel
+from tlm_sweeps.models.layers import Dense, Precision, lowered
 from tlm_sweeps.spec.models import MlpModel, width_of
 
 
-class Mlp(nn.Module):
+class Mlp(LanguageModel):
     """Embedding → flatten → two hidden layers, each with its activation and dropout → head."""
 
-    def __init__(self, model: MlpModel, vocabulary_size: int) -> None:
+    def __init__(self, model: MlpModel, vocabulary_size: int, precision: Precision = "fp32") -> None:
         super().__init__()
         width, hidden = width_of(model), model.hidden
         activation = {"relu": nn.ReLU, "gelu": nn.GELU}[model.activation]
+        self.precision: Precision = precision
         self.embedding = nn.Embedding(vocabulary_size, width)
-        self.layers = nn.Sequential(
-            nn.Linear(model.context * width, hidden),
+        self.hidden_layers = nn.Sequential(
+            Dense(model.context * width, hidden),
             activation(),
             nn.Dropout(model.dropout),
-            nn.Linear(hidden, hidden),
+            Dense(hidden, hidden),
             activation(),
             nn.Dropout(model.dropout),
-            nn.Linear(hidden, vocabulary_size),
         )
+        self.head = Dense(hidden, vocabulary_size)
 
-    def forward(self, tokens: Int[Tensor, "b t"], predict: Literal["last"]) -> Float[Tensor, "b v"]:
-        """Logits of the token that follows the window, which must be `context` tokens long."""
+    def features(self, tokens: Int[Tensor, "b t"], predict: Predict) -> Float[Tensor, "b f"]:
+        """What the head sees of a window, which must be `context` tokens long; its last position is all there is."""
         del predict
-        return self.layers(self.embedding(tokens).flatten(1))
+        return self.hidden_layers(lowered(self.embedding(tokens).flatten(1), self.precision))

@@ -27,10 +27,13 @@ def rotation_table(context: int, head_width: int) -> Float[Tensor, "2 t half"]:
 
 
 def rotated(x: Float[Tensor, "*b t d"], table: Float[Tensor, "2 t half"]) -> Float[Tensor, "*b t d"]:
-    """Queries or keys turned by their positions' angles: dimension i is paired with i + d/2 (half-split)."""
+    """Queries or keys turned by their positions' angles: dimension i is paired with i + d/2 (half-split).
+
+    It is computed in the table's float32: bfloat16 has too few digits for an angle.
+    """
     cosine, sine = table
     first, second = x.chunk(2, dim=-1)
-    return torch.cat((first * cosine - second * sine, first * sine + second * cosine), dim=-1)
+    return torch.cat((first * cosine - second * sine, first * sine + second * cosine), dim=-1).to(x.dtype)
 
 
 def sinusoids(context: int, width: int) -> Float[Tensor, "t d"]:

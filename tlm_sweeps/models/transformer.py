@@ -14,6 +14,8 @@ from torch.nn import functional
 
 from tlm_sweeps.compute.counting import Predict
 from tlm_sweeps.models.attention import CausalAttention
+from tlm_sweeps.models.language_model import LanguageModel
+from tlm_sweeps.models.layers import Dense, LayerNorm, Precision, RMSNorm, lowered
 from tlm_sweeps.models.positions import rotation_table, sinusoids
 from tlm_sweeps.spec.models import BlockModel, DropoutPlace, depth_of, ffn_width_of, width_of
 
@@ -26,8 +28,8 @@ class FeedForward(nn.Module):
         width, ffn_width = width_of(model), ffn_width_of(model)
         self.spec = model
         ways_in = 2 if model.activation == "swiglu" else 1
-        self.inward = nn.Linear(width, ways_in * ffn_width, bias=model.biases)
-        self.outward = nn.Linear(ffn_width, width, bias=model.biases)
+        self.inward = Dense(width, ways_in * ffn_width, bias=model.biases)
+        self.outward = Dense(ffn_width, width, bias=model.biases)
         self.dropout = _dropout(model, "ffn")
 
     def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
@@ -75,7 +77,7 @@ class Block(nn.Module):
                 assert_never(self.spec.norm_placement)
 
 
-class Transformer(nn.Module):
+class Transformer(LanguageModel):
     """Embedding (+ positions) → blocks → norm → head.
 
     Weights begin as PyTorch's layers make them, as in the study. A tied table serves as the head too: it begins
@@ -86,15 +88,16 @@ class Transformer(nn.Module):
     rotation: Tensor | None
     fixed_positions: Tensor | None
 
-    def __init__(self, model: BlockModel, vocabulary_size: int) -> None:
+    def __init__(self, model: BlockModel, vocabulary_size: int, precision: Precision = "fp32") -> None:
         super().__init__()
+        self.precision: Precision = precision
         width, context = width_of(model), model.context
         self.embedding = nn.Embedding(vocabulary_size, width)
         self.learned_positions = nn.Embedding(context, width) if model.positions == "learned" else None
         self.dropout = _dropout(model, "embedding")
         self.blocks = nn.ModuleList(Block(model) for _ in range(depth_of(model)))
         self.norm = _norm(model)
-        self.head = nn.Linear(width, vocabulary_size, bias=model.biases)
+        self.head = Dense(width, vocabulary_size, bias=model.biases)
         self.embedding_scale = 1.0
         if model.tied_head:
             nn.init.normal_(self.embedding.weight, std=width**-0.5)
@@ -105,20 +108,14 @@ class Transformer(nn.Module):
         fixed = sinusoids(context, width) if model.positions == "sinusoidal" else None
         self.register_buffer("fixed_positions", fixed, persistent=False)
 
-    def forward(self, tokens: Int[Tensor, "b t"], predict: Predict) -> Float[Tensor, "b v"] | Float[Tensor, "b t v"]:
-        """Logits of the token after each position, or after the last one only.
-
-        Args:
-            tokens: at most `context` of them in a window.
-            predict: `all` gives (b, t, v), `last` gives (b, v).
-        """
-        x = self.dropout(self._embedded(tokens))
+    def features(self, tokens: Int[Tensor, "b t"], predict: Predict) -> Float[Tensor, "b d"] | Float[Tensor, "b t d"]:
+        """What the head sees, normalised: (b, t, d) or, of the last position, (b, d)."""
+        x = self.dropout(lowered(self._embedded(tokens), self.precision))
         rotation = None if self.rotation is None else self.rotation[:, : tokens.shape[1]]
         last_block = len(self.blocks) - 1
         for depth, block in enumerate(self.blocks):
             x = block(x, rotation, predict if depth == last_block else "all")
-        logits = self.head(self.norm(x))
-        return logits if predict == "all" else logits[:, 0]
+        return self.norm(x if predict == "all" else x[:, 0])
 
     def _embedded(self, tokens: Int[Tensor, "b t"]) -> Float[Tensor, "b t d"]:
         x = self.embedding(tokens)
@@ -140,8 +137,8 @@ def _norm(model: BlockModel) -> nn.Module:
     width = width_of(model)
     match model.norm:
         case "layernorm":
-            return nn.LayerNorm(width, eps=1e-5, bias=model.biases)
+            return LayerNorm(width, eps=1e-5, bias=model.biases)
         case "rmsnorm":
-            return nn.RMSNorm(width, eps=1e-5)
+            return RMSNorm(width, eps=1e-5)
         case _:
             assert_never(model.norm)

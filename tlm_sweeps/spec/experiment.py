@@ -91,6 +91,9 @@ class TrainingSpec(Part):
     """Windows drawn uniformly with replacement (the study's), or shuffled passes over disjoint windows."""
     windows_per_epoch: Count | None = None
     """Windows that count as an epoch (replacement only). Default: train tokens // context, one pass of positions."""
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
+    """What is computed in; weights, loss and optimizer stay float32. `bf16`: bfloat16, about twice as fast where the
+    processor has it. `auto`: a few steps of each are timed once, and the whole sweep keeps the faster."""
     predict: Literal["last", "all"] = "all"
     """Targets of a window: its last position only (the study's) or all. Linear and MLP models have only `last`."""
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Int
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from tlm_sweeps.compute.steps import EvaluationWindows, evaluation_windows
 from tlm_sweeps.errors import InputError
+from tlm_sweeps.models.language_model import LanguageModel
 from tlm_sweeps.spec.experiment import ExperimentSpec
+from tlm_sweeps.training.loss import mean_nll
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Evaluation:
     targets: int
 
 
-def evaluate(module: nn.Module, tokens: Int[Tensor, " n"], experiment: ExperimentSpec) -> Evaluation:
+def evaluate(module: LanguageModel, tokens: Int[Tensor, " n"], experiment: ExperimentSpec) -> Evaluation:
     """NLL over the windows that the experiment scores: so many, from the beginning of the split.
 
     Args:
@@ -53,15 +54,14 @@ def evaluate(module: nn.Module, tokens: Int[Tensor, " n"], experiment: Experimen
 
 
 def _mean_nll(
-    module: nn.Module, rows: Int[Tensor, "w t"], windows: EvaluationWindows, experiment: ExperimentSpec
+    module: LanguageModel, rows: Int[Tensor, "w t"], windows: EvaluationWindows, experiment: ExperimentSpec
 ) -> float:
     batch_size = experiment.evaluation.batch_size or experiment.training.batch_size
     total, weight = torch.zeros((), dtype=torch.float64, device=rows.device), 0
     for first in range(0, windows.count, batch_size):
         batch = rows[first : min(first + batch_size, windows.count)].long()
         targets = batch[:, -1:] if windows.score == "last" else batch[:, 1:]
-        logits = module(batch[:, :-1], windows.score)
         batch_weight = 1 if experiment.evaluation.average == "batches" else len(batch)
-        total.add_(functional.cross_entropy(logits.flatten(0, -2), targets.flatten()), alpha=batch_weight)
+        total.add_(mean_nll(module, batch[:, :-1], targets, windows.score), alpha=batch_weight)
         weight += batch_weight
     return total.item() / weight

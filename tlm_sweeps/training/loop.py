@@ -12,14 +12,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from torch.nn import functional
-
 from tlm_sweeps.compute.footprint import evaluation_flops
 from tlm_sweeps.compute.steps import evaluation_steps
 from tlm_sweeps.errors import RunError
 from tlm_sweeps.runs.record import Measurement
 from tlm_sweeps.spec.models import LinearModel
 from tlm_sweeps.training.evaluation import evaluate
+from tlm_sweeps.training.loss import mean_nll
 from tlm_sweeps.training.optimizer import learning_rate_at, update
 from tlm_sweeps.training.seeding import seed_dropout
 from tlm_sweeps.training.state import Best, RunState, set_weights, weights_of
@@ -86,7 +85,7 @@ def train(state: RunState) -> Iterator[Progress | Measurement]:
             yield _measure(state)
         if state.step >= state.job.steps.total or state.out_of_patience:
             return
-        _take_step(state)
+        take_step(state)
         yield Progress(state.step, state.job.steps.windows_after(state.step), state.train_flops)
 
 
@@ -123,14 +122,18 @@ def finish(state: RunState) -> Outcome:
     )
 
 
-def _take_step(state: RunState) -> None:
+def take_step(state: RunState) -> None:
+    """One optimizer step on the next batch.
+
+    Raises:
+        Diverged: the training loss, which is looked at now and then, is not finite.
+    """
     began = time.perf_counter()
     job, training = state.job, state.job.experiment.training
     inputs, targets = state.windows.batch(state.step)
     if not isinstance(job.experiment.model, LinearModel) and job.experiment.model.dropout > 0:
         seed_dropout(job.seed, state.step, state.device)
-    logits = state.module(inputs, training.predict)
-    loss = functional.cross_entropy(logits.flatten(0, -2), targets.flatten())
+    loss = mean_nll(state.module, inputs, targets, training.predict)
     loss.backward()
     update(state.optimizer, learning_rate_at(state.step, job.steps.total, training), training)
     state.loss_sum.add_(loss.detach(), alpha=len(inputs))

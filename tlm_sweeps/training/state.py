@@ -9,7 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from tlm_sweeps.compute.counting import TrainFlops, train_flops_per_window
+from tlm_sweeps.errors import RunError
 from tlm_sweeps.models.build import build
+from tlm_sweeps.models.language_model import LanguageModel
+from tlm_sweeps.models.layers import Precision
 from tlm_sweeps.runs.record import Measurement
 from tlm_sweeps.training.job import TokenisedCorpus, TrainingJob
 from tlm_sweeps.training.optimizer import Group, optimizer_for
@@ -35,7 +38,7 @@ class RunState:
 
     job: TrainingJob
     corpus: TokenisedCorpus
-    module: nn.Module
+    module: LanguageModel
     optimizer: tuple[Group, ...]
     windows: TrainingWindows
     loss_sum: Tensor
@@ -100,9 +103,13 @@ def set_weights(module: nn.Module, weights: dict[str, Tensor]) -> None:
 
 
 def start(job: TrainingJob, corpus: TokenisedCorpus, device: torch.device = CPU) -> RunState:
-    """A run before its first step."""
+    """A run before its first step.
+
+    Raises:
+        RunError: its precision is still `auto`, which a sweep settles once for all its runs.
+    """
     with first_weights(job.seed):
-        module = build(job.experiment.model, corpus.facts.vocabulary_size).to(device)
+        module = build(job.experiment.model, corpus.facts.vocabulary_size, _precision(job)).to(device)
     return RunState(
         job=job,
         corpus=corpus,
@@ -111,3 +118,11 @@ def start(job: TrainingJob, corpus: TokenisedCorpus, device: torch.device = CPU)
         windows=TrainingWindows(job, resident(corpus.train, device)),
         loss_sum=torch.zeros((), dtype=torch.float64, device=device),
     )
+
+
+def _precision(job: TrainingJob) -> Precision:
+    precision = job.experiment.training.precision
+    if precision == "auto":
+        hint = "`training.probing.faster_precision` settles it"
+        raise RunError("the precision of a run must be fp32 or bf16", place="training.precision", hint=hint)
+    return precision

@@ -1,0 +1,93 @@
+"""What attention does between its projections: values mixed by the softmax of scaled scores.
+
+torch's `scaled_dot_product_attention`, except in bfloat16 on a CPU, where its backward pass is six times slower than
+the products and the softmax by themselves. It knows no weights.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+_ROWS = 64
+"""Queries that are scored at a time, against the keys up to the last of them: what lies beyond is not computed."""
+
+
+def mixed(
+    query: Float[Tensor, "b h q w"],
+    key: Float[Tensor, "b g t w"],
+    value: Float[Tensor, "b g t w"],
+    *,
+    causal: bool,
+    dropout: float = 0.0,
+) -> Float[Tensor, "b h q w"]:
+    """Attention of every query to the keys (causal: to those at its place and before).
+
+    Args:
+        query: q is t, or 1 where only the last position asks.
+        key: g heads, each for h/g heads of queries.
+        value: as the keys.
+        causal: whether the q = t queries see only what came before.
+        dropout: share of the attention weights that are dropped.
+    """
+    if query.dtype == torch.bfloat16 and query.device.type == "cpu":
+        return _by_products(query, key, value, causal=causal, dropout=dropout)
+    grouped = query.shape[1] != key.shape[1]
+    return functional.scaled_dot_product_attention(
+        query, key, value, dropout_p=dropout, is_causal=causal, enable_gqa=grouped
+    )
+
+
+def _by_products(
+    query: Float[Tensor, "b h q w"],
+    key: Float[Tensor, "b g t w"],
+    value: Float[Tensor, "b g t w"],
+    *,
+    causal: bool,
+    dropout: float,
+) -> Float[Tensor, "b h q w"]:
+    batch, heads, queries, width = query.shape
+    groups = key.shape[1]
+    # The heads that share keys lie together: (b·g, h/g, q, w).
+    query = query.reshape(batch * groups, heads // groups, queries, width)
+    key, value = key.flatten(0, 1), value.flatten(0, 1)
+    if not causal:
+        rows = _mixed_rows(query, key, value, None, dropout)
+    else:
+        starts = range(0, queries, _ROWS)
+        parts = [query[:, :, first : first + _ROWS] for first in starts]
+        rows = torch.cat(
+            [
+                _mixed_rows(part, key[:, : first + _ROWS], value[:, : first + _ROWS], _unseen(part, first), dropout)
+                for first, part in zip(starts, parts, strict=True)
+            ],
+            dim=2,
+        )
+    return rows.view(batch, heads, queries, width)
+
+
+def _mixed_rows(
+    query: Float[Tensor, "b r q w"],
+    key: Float[Tensor, "b t w"],
+    value: Float[Tensor, "b t w"],
+    unseen: Float[Tensor, "q t"] | None,
+    dropout: float,
+) -> Float[Tensor, "b r q w"]:
+    repeats, queries, width = query.shape[1:]
+    flat, scale = query.reshape(-1, repeats * queries, width), 1 / math.sqrt(width)
+    if unseen is None:
+        scores = torch.bmm(flat, key.transpose(1, 2)) * scale
+    else:
+        scores = torch.baddbmm(unseen.repeat(repeats, 1), flat, key.transpose(1, 2), alpha=scale)
+    weights = functional.dropout(torch.softmax(scores, dim=-1), dropout)
+    return torch.bmm(weights, value).view(-1, repeats, queries, width)
+
+
+def _unseen(query: Float[Tensor, "b r q w"], first: int) -> Float[Tensor, "q t"]:
+    """−∞ where a query, the first of which stands at this place, would see what comes after it; else 0."""
+    queries = query.shape[2]
+    return query.new_full((queries, first + queries), -math.inf).triu(first + 1)

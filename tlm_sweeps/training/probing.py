@@ -1,0 +1,48 @@
+"""Which precision is faster here: a few steps of each, timed. Only a question: it leaves nothing behind."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from statistics import median
+from typing import get_args
+
+import torch
+
+from tlm_sweeps.models.layers import Precision
+from tlm_sweeps.training.job import TokenisedCorpus, TrainingJob
+from tlm_sweeps.training.loop import take_step
+from tlm_sweeps.training.state import CPU, RunState, start
+
+_STEPS = 3
+
+
+def faster_precision(job: TrainingJob, corpus: TokenisedCorpus, device: torch.device = CPU) -> Precision:
+    """The precision in which the median of three steps is shorter, after one that warms up.
+
+    The two take turns, so that a neighbour on the machine disturbs both alike.
+    """
+    seconds = seconds_per_step(job, corpus, device)
+    return min(seconds, key=lambda precision: seconds[precision])
+
+
+def seconds_per_step(job: TrainingJob, corpus: TokenisedCorpus, device: torch.device = CPU) -> dict[Precision, float]:
+    """Seconds of a step in each precision."""
+    states = {precision: start(_in(job, precision), corpus, device) for precision in get_args(Precision)}
+    for state in states.values():
+        _timed_step(state)
+    rounds = [{precision: _timed_step(state) for precision, state in states.items()} for _ in range(_STEPS)]
+    return {precision: median(each[precision] for each in rounds) for precision in states}
+
+
+def _timed_step(state: RunState) -> float:
+    began = time.perf_counter()
+    take_step(state)
+    if state.device.type == "cuda":
+        torch.cuda.synchronize(state.device)
+    return time.perf_counter() - began
+
+
+def _in(job: TrainingJob, precision: Precision) -> TrainingJob:
+    training = job.experiment.training.model_copy(update={"precision": precision})
+    return replace(job, experiment=job.experiment.model_copy(update={"training": training}))
