@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from tlm_sweeps.compute.steps import EvaluationWindows, evaluation_windows
@@ -37,31 +38,49 @@ def evaluate(module: LanguageModel, tokens: Int[Tensor, " n"], experiment: Exper
     Raises:
         InputError: the split is shorter than one window.
     """
-    windows = evaluation_windows(experiment, tokens.shape[0])
-    context = experiment.model.context
+    windows = scored_windows(experiment, tokens)
+    was_training = module.training
+    module.eval()
+
+    def nll_of(inputs: Tensor, targets: Tensor) -> Tensor:
+        return mean_nll(module, inputs, targets, windows.score)
+
+    nll = mean_over_windows(nll_of, tokens, windows, experiment).item()
+    module.train(was_training)
+    return Evaluation(nll, windows.count, windows.count * (experiment.model.context if windows.score == "all" else 1))
+
+
+def scored_windows(experiment: ExperimentSpec, tokens: Int[Tensor, " n"]) -> EvaluationWindows:
+    """Which windows of a split the experiment scores: at least one.
+
+    Raises:
+        InputError: the split is shorter than one window.
+    """
+    windows, context = evaluation_windows(experiment, tokens.shape[0]), experiment.model.context
     if windows.count == 0:
         raise InputError(
             f"a split of {tokens.shape[0]} tokens is too short to evaluate on: one window needs {context + 1}",
             place="model.context",
             hint=f"use a context below {tokens.shape[0]}, or a longer text",
         )
-    was_training = module.training
-    module.eval()
-    with torch.inference_mode():
-        nll = _mean_nll(module, tokens.unfold(0, context + 1, windows.stride), windows, experiment)
-    module.train(was_training)
-    return Evaluation(nll, windows.count, windows.count * (context if windows.score == "all" else 1))
+    return windows
 
 
-def _mean_nll(
-    module: LanguageModel, rows: Int[Tensor, "w t"], windows: EvaluationWindows, experiment: ExperimentSpec
-) -> float:
+@torch.inference_mode()
+def mean_over_windows(
+    nll_of: Callable[[Tensor, Tensor], Tensor],
+    tokens: Int[Tensor, " n"],
+    windows: EvaluationWindows,
+    experiment: ExperimentSpec,
+) -> Float[Tensor, "*k"]:
+    """The mean, in float64, of what `nll_of` says of each batch of inputs and targets: for a model, or for several."""
+    rows = tokens.unfold(0, experiment.model.context + 1, windows.stride)
     batch_size = experiment.evaluation.batch_size or experiment.training.batch_size
     total, weight = torch.zeros((), dtype=torch.float64, device=rows.device), 0
     for first in range(0, windows.count, batch_size):
         batch = rows[first : min(first + batch_size, windows.count)].long()
         targets = batch[:, -1:] if windows.score == "last" else batch[:, 1:]
         batch_weight = 1 if experiment.evaluation.average == "batches" else len(batch)
-        total.add_(mean_nll(module, batch[:, :-1], targets, windows.score), alpha=batch_weight)
+        total = total + batch_weight * nll_of(batch[:, :-1], targets)
         weight += batch_weight
-    return total.item() / weight
+    return total / weight

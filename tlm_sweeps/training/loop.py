@@ -82,7 +82,10 @@ def train(state: RunState) -> Iterator[Progress | Measurement]:
     while True:
         evaluated = state.measurements[-1].step if state.measurements else 0
         if state.step in due and state.step > evaluated:
-            yield _measure(state)
+            began = time.perf_counter()
+            evaluation = evaluate(state.module, state.valid, state.job.experiment)
+            state.wall_seconds += time.perf_counter() - began
+            yield measure(state, evaluation.nll)
         if state.step >= state.job.steps.total or state.out_of_patience:
             return
         take_step(state)
@@ -102,7 +105,7 @@ def finish(state: RunState) -> Outcome:
     module = copy.deepcopy(state.module)
     set_weights(module, state.final_weights)
     test = resident(state.corpus.test, state.device)
-    test_nll = _finite(evaluate(module, test, job.experiment).nll, "test loss", state.step)
+    test_nll = finite(evaluate(module, test, job.experiment).nll, "test loss", state.step)
     windows, context = job.steps.windows_after(state.step), job.experiment.model.context
     facts, last = state.corpus.facts, state.measurements[-1]
     kept = best if job.experiment.evaluation.restore_best else last
@@ -139,23 +142,25 @@ def take_step(state: RunState) -> None:
     state.loss_sum.add_(loss.detach(), alpha=len(inputs))
     state.step += 1
     if state.step % STEPS_BETWEEN_CHECKS == 0:
-        _finite(state.loss_sum.item(), "training loss", state.step)
+        finite(state.loss_sum.item(), "training loss", state.step)
     state.wall_seconds += time.perf_counter() - began
 
 
-def _measure(state: RunState) -> Measurement:
-    """Evaluate, add the measurement to the state, and keep the weights if they are the best so far."""
-    began = time.perf_counter()
+def measure(state: RunState, val_nll: float) -> Measurement:
+    """Add an evaluation to the state, and keep the weights if they are the best so far.
+
+    Raises:
+        Diverged: the training loss since the last one, or the validation loss, is not finite.
+    """
     job, steps = state.job, state.job.steps
     evaluated = state.measurements[-1].step if state.measurements else 0
     windows = steps.windows_after(state.step) - steps.windows_after(evaluated)
-    train_nll = _finite(state.loss_sum.item() / windows, "training loss", state.step)
-    val_nll = _finite(evaluate(state.module, state.valid, job.experiment).nll, "validation loss", state.step)
+    train_nll = finite(state.loss_sum.item() / windows, "training loss", state.step)
+    val_nll = finite(val_nll, "validation loss", state.step)
     if state.best is None or val_nll < state.best.val_nll:
         weights = weights_of(state.module) if job.experiment.evaluation.restore_best else None
         state.best = Best(state.step, val_nll, weights)
     state.loss_sum.zero_()
-    state.wall_seconds += time.perf_counter() - began
     state.measurements.append(
         Measurement(
             step=state.step,
@@ -170,7 +175,12 @@ def _measure(state: RunState) -> Measurement:
     return state.measurements[-1]
 
 
-def _finite(value: float, what: str, step: int) -> float:
+def finite(value: float, what: str, step: int) -> float:
+    """The value, if it is a number.
+
+    Raises:
+        Diverged: it is not.
+    """
     if not math.isfinite(value):
         raise Diverged(
             f"diverged: the {what} is {value} by step {step}",

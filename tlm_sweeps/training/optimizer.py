@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from tlm_sweeps.spec.experiment import TrainingSpec
@@ -52,8 +53,11 @@ def optimizer_for(module: nn.Module, training: TrainingSpec) -> tuple[Group, ...
 
 
 @torch.no_grad()
-def update(groups: tuple[Group, ...], learning_rate: float, training: TrainingSpec) -> None:
-    """One optimizer step from the parameters' gradients, clipped first where the spec says so; then drop them."""
+def update(groups: tuple[Group, ...], learning_rate: float | Float[Tensor, ""], training: TrainingSpec) -> None:
+    """One optimizer step from the parameters' gradients, clipped first where the spec says so; then drop them.
+
+    The rate may be a tensor on the parameters' device, which a recorded step reads anew each time.
+    """
     if training.clip is not None:
         nn.utils.clip_grad_norm_([each for group in groups for each in group.parameters], training.clip)
     for group in groups:
@@ -100,7 +104,7 @@ def _group(named: tuple[tuple[str, nn.Parameter], ...], weight_decay: float) -> 
     )
 
 
-def _fused_step(group: Group, learning_rate: float, betas: tuple[float, float]) -> None:
+def _fused_step(group: Group, learning_rate: float | Float[Tensor, ""], betas: tuple[float, float]) -> None:
     gradients = [each.grad for each in group.parameters if each.grad is not None]
     if len(gradients) != len(group.parameters):
         raise AssertionError("a parameter has no gradient: every parameter of a model must bear on its loss")

@@ -52,10 +52,21 @@ class TrainingWindows:
         There are `context` targets, or one with `predict: last`. The last batch of an epoch is smaller when the
         batch size does not divide the epoch.
         """
+        return self.split(self.rows(self.starts(step)))
+
+    def starts(self, step: int) -> Int[Tensor, " b"]:
+        """Where the windows of a step begin."""
         epoch, place = divmod(step, self._job.steps.per_epoch)
         if epoch != self._epoch:
             starts = window_starts(self._job, self._n_tokens, epoch)
             self._epoch, self._starts = epoch, torch.from_numpy(starts).to(self._every_window.device)
         first = place * self._job.steps.batch_size
-        rows = self._every_window[self._starts[first : first + self._job.steps.batch_size]].long()
-        return rows[:, :-1], rows[:, -1:] if self._job.experiment.training.predict == "last" else rows[:, 1:]
+        return self._starts[first : first + self._job.steps.batch_size]
+
+    def rows(self, starts: Int[Tensor, "*b"]) -> Int[Tensor, "*b n"]:
+        """The windows that begin there, with the token after each."""
+        return self._every_window[starts].long()
+
+    def split(self, rows: Int[Tensor, "*b n"]) -> tuple[Int[Tensor, "*b t"], Int[Tensor, "*b q"]]:
+        """Inputs and targets of windows."""
+        return rows[..., :-1], rows[..., -1:] if self._job.experiment.training.predict == "last" else rows[..., 1:]
