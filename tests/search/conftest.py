@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from tlm_sweeps.compute.planning import plan_trial
+from tlm_sweeps.corpora.facts import facts_reader
 from tlm_sweeps.runs.ledger import reading
 from tlm_sweeps.runs.record import Record
+from tlm_sweeps.search.messages import TrainOrder
 from tlm_sweeps.search.sweeping import sweep
-from tlm_sweeps.spec.sweep import SweepSpec
+from tlm_sweeps.spec.sweep import SweepSpec, TrackingSpec
 
 SPEC: dict[str, Any] = {
     "name": "tiny",
@@ -50,6 +53,37 @@ def tiny(text: Path) -> Callable[..., SweepSpec]:
         return SweepSpec.model_validate_json(json.dumps(data))
 
     return make
+
+
+@pytest.fixture
+def order_of() -> Callable[[SweepSpec, Path], TrainOrder]:
+    """Makes an order to train the spec's own experiment, with a verdict awaited after each measurement."""
+
+    def made(spec: SweepSpec, folder: Path) -> TrainOrder:
+        planned = plan_trial(spec, {}, facts_reader())
+        assert planned.matched is not None
+        return TrainOrder(
+            run_id="r",
+            lease=1,
+            sweep="s",
+            sweep_fingerprint="f",
+            trial=0,
+            seed=0,
+            experiment=planned.matched.experiment,
+            steps=planned.matched.steps.total,
+            windows_per_epoch=planned.matched.steps.windows_per_epoch,
+            settings={},
+            budget_flops=planned.budget_flops,
+            account="matmul",
+            n_params=1,
+            folder=str(folder),
+            checkpoints=(),
+            judged=True,
+            tracking=TrackingSpec(),
+            provenance={},
+        )
+
+    return made
 
 
 @pytest.fixture

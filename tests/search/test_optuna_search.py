@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlm_sweeps.search.optuna_search import OptunaSearch, PastTrial, is_ordinal, to_param, to_setting
+from tlm_sweeps.search.optuna_params import is_ordinal, to_param, to_setting
+from tlm_sweeps.search.optuna_search import OptunaSearch, PastTrial
 from tlm_sweeps.spec.space import Choices
 from tlm_sweeps.spec.sweep import SweepSpec
 

@@ -38,7 +38,7 @@ with closing(sweep(spec, Path(sys.argv[2]), workers=1)) as pictures:
 
 def results(records: tuple[Record, ...]) -> list[dict[str, Any]]:
     """What must not depend on when and how often a sweep was interrupted."""
-    timing = {"wall_seconds", "started_at", "finished_at", "provenance"}
+    timing = {"wall_seconds", "peak_memory_bytes", "started_at", "finished_at", "provenance"}
     return [record.model_dump(exclude=timing) for record in records]
 
 
@@ -135,12 +135,21 @@ def test_a_diverged_run_fails_with_its_reason_and_the_sweep_goes_on(tiny: Tiny, 
     assert all(not (isinstance(value, float) and math.isnan(value)) for value in failed.model_dump().values())
 
 
+def descendants(pid: int) -> list[tuple[int, str]]:
+    """The processes below one, nearest first, with their command lines."""
+    listing = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
+    rows = [
+        (int(fields[0]), int(fields[1]), fields[2])
+        for line in listing.stdout.splitlines()
+        if (fields := line.split(None, 2))
+    ]
+    found = [(each, args) for each, parent, args in rows if parent == pid]
+    return [*found, *(below for each, _ in found for below in descendants(each))]
+
+
 def worker_pids() -> list[int]:
-    """The worker processes that this process has started."""
-    found = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=True
-    )
-    return [int(line.split()[0]) for line in found.stdout.splitlines() if "tlm_sweeps.search.worker" in line]
+    """The worker processes that this process has started: forked by the nursery."""
+    return [pid for pid, args in descendants(os.getpid()) if "nursery" in args][1:]
 
 
 def test_a_killed_worker_fails_its_run_and_is_replaced(tiny: Tiny, tmp_path: Path):
@@ -179,9 +188,8 @@ def test_workers_leave_when_the_coordinator_is_killed(
     tiny: Tiny, started: Callable[[SweepSpec], subprocess.Popen[str]]
 ):
     process = started(tiny(budget={"flops": 4e9}))
-    listing = ["ps", "-o", "pid=", "--ppid", str(process.pid)]
-    workers = [int(pid) for pid in subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split()]
-    assert workers
+    workers = [pid for pid, _ in descendants(process.pid)]
+    assert len(workers) == 2, "the nursery and a worker"
     process.kill()
     process.wait()
     patience = time.monotonic() + 30

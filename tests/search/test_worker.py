@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tlm_sweeps.compute.planning import plan_trial
-from tlm_sweeps.corpora.facts import facts_reader
 from tlm_sweeps.search.messages import REPORTS, Ended, GoOn, Measured, Message, Pause, Prune, TrainOrder
 from tlm_sweeps.search.worker import Worker
-from tlm_sweeps.spec.sweep import SweepSpec, TrackingSpec
+from tlm_sweeps.spec.sweep import SweepSpec
 
 Tiny = Callable[..., SweepSpec]
+OrderOf = Callable[[SweepSpec, Path], TrainOrder]
 
 
 @pytest.fixture
@@ -34,32 +33,6 @@ def connection() -> Iterator[Connection]:
     assert not thread.is_alive()
 
 
-def order_of(spec: SweepSpec, folder: Path) -> TrainOrder:
-    """An order to train the spec's own experiment, with a verdict awaited after each measurement."""
-    planned = plan_trial(spec, {}, facts_reader())
-    assert planned.matched is not None
-    return TrainOrder(
-        run_id="r",
-        lease=1,
-        sweep="s",
-        sweep_fingerprint="f",
-        trial=0,
-        seed=0,
-        experiment=planned.matched.experiment,
-        steps=planned.matched.steps.total,
-        windows_per_epoch=planned.matched.steps.windows_per_epoch,
-        settings={},
-        budget_flops=planned.budget_flops,
-        account="matmul",
-        n_params=1,
-        folder=str(folder),
-        checkpoints=(),
-        judged=True,
-        tracking=TrackingSpec(),
-        provenance={},
-    )
-
-
 def say(connection: Connection, *messages: Message) -> None:
     for message in messages:
         connection.send_bytes(message.model_dump_json().encode())
@@ -71,9 +44,9 @@ def heard_until(connection: Connection, kind: type[Message]) -> Message:
     return report
 
 
-@pytest.mark.parametrize(("verdict", "state"), [(Prune(), "pruned"), (GoOn(), "paused")])
+@pytest.mark.parametrize(("verdict", "state"), [(Prune(run_id="r"), "pruned"), (GoOn(run_id="r"), "paused")])
 def test_a_pause_that_comes_before_the_verdict_waits_for_it(
-    connection: Connection, tiny: Tiny, tmp_path: Path, verdict: Message, state: str
+    connection: Connection, order_of: OrderOf, tiny: Tiny, tmp_path: Path, verdict: Message, state: str
 ):
     say(connection, order_of(tiny(), tmp_path / "r"))
     heard_until(connection, Measured)

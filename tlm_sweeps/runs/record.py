@@ -91,6 +91,8 @@ class Record(BaseModel):
     """Read once, at the end, for reporting."""
     best_step: int | None = None
     wall_seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    """Most resident memory that its worker held since the run was last taken up, what workers share included."""
     started_at: str | None = None
     """UTC, ISO 8601."""
     finished_at: str | None = None

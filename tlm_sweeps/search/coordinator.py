@@ -7,24 +7,37 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import assert_never
 
 from tlm_sweeps.compute.counting import TrainFlops
 from tlm_sweeps.compute.matching import flops_after
 from tlm_sweeps.compute.planning import FactsOf, PlannedTrial, plan_trial, seeds_of
+from tlm_sweeps.compute.stacking import stack_key
 from tlm_sweeps.errors import RunError
-from tlm_sweeps.runs.ledger import Lease, Ledger, Proposal
+from tlm_sweeps.runs.ledger import Ledger, Proposal
 from tlm_sweeps.runs.planned import planned_record
 from tlm_sweeps.runs.provenance import with_corpus
 from tlm_sweeps.runs.record import Provenance, Record
-from tlm_sweeps.search.messages import Advanced, Checkpointed, Ended, GoOn, Measured, Pause, Prune, TakenUp, TrainOrder
+from tlm_sweeps.search.in_flight import InFlight, order_for
+from tlm_sweeps.search.messages import (
+    Advanced,
+    Checkpointed,
+    Ended,
+    GoOn,
+    Measured,
+    Pause,
+    Probed,
+    Prune,
+    StackOrder,
+    TakenUp,
+)
 from tlm_sweeps.search.pool import Died, Heard, LocalPool
-from tlm_sweeps.search.progress import RunningRun, SweepProgress, picture
+from tlm_sweeps.search.progress import SweepProgress, picture
 from tlm_sweeps.search.proposing import Proposer
-from tlm_sweeps.search.trials import is_over, records_by_trial
+from tlm_sweeps.search.roster import Roster
+from tlm_sweeps.search.trials import is_over
 from tlm_sweeps.spec.sweep import Account, SweepSpec
 
 _TICK_SECONDS = 0.25
@@ -34,35 +47,6 @@ _LEAST_SECONDS = 0.05
 """Below this a speed is not worth the name."""
 _MOST_FALSE_STARTS = 3
 """Workers that die before they have started, in a row, until the machine is to blame and not a run."""
-
-
-@dataclass
-class InFlight:
-    """A run that a worker is training."""
-
-    lease: Lease
-    record: Record
-    step: int
-    """Optimizer steps that are known to be done."""
-    timed_at: float
-    """When its speed was last taken: at the last claim, or when it was taken up."""
-    timed_step: int
-    claimed: bool = False
-    share: float = 0.0
-    val_nll: float | None = None
-
-    def as_seen(self) -> RunningRun:
-        """The run as a picture shows it."""
-        record = self.record
-        return RunningRun(
-            run_id=record.run_id,
-            trial=record.trial,
-            settings=record.settings,
-            baseline=record.baseline,
-            seed=record.seed,
-            share=self.share,
-            val_nll=self.val_nll,
-        )
 
 
 class Coordinator:
@@ -76,21 +60,36 @@ class Coordinator:
         facts_of: FactsOf,
         provenance: Provenance,
         fingerprint: str,
+        devices: Sequence[str] = ("cpu",),
+        stack: int = 1,
     ) -> None:
-        """Take up the sweep where its ledger says it stands."""
+        """Take up the sweep where its ledger says it stands.
+
+        Args:
+            spec: its precision settled.
+            ledger: open for writing.
+            pool: the workers.
+            facts_of: reads a corpus's facts.
+            provenance: of all runs.
+            fingerprint: of the spec as it was given.
+            devices: where workers compute, in turn.
+            stack: most runs of one shape that a worker trains as one.
+        """
         self._spec = spec
         self._ledger = ledger
         self._pool = pool
         self._facts_of = facts_of
         self._provenance = provenance
         self._fingerprint = fingerprint
+        self._devices = devices
+        self._stack = stack
         self._account: Account = spec.budget.account if spec.budget else "matmul"
         self._total = spec.budget.total if spec.budget else None
         self._proposer = Proposer(spec, facts_of, ledger)
         self._proposals = {proposal.number: proposal for proposal in ledger.proposals()}
         self._plans: dict[int, PlannedTrial] = {}
-        self._in_flight: dict[int, InFlight] = {}
-        self._records = {record.run_id: record for record in ledger.records()}
+        self._in_flight: dict[str, InFlight] = {}
+        self._runs = Roster(ledger.records())
         self._news: list[Record] = []
         self._begun = time.monotonic()
         self._recover()
@@ -110,30 +109,66 @@ class Coordinator:
     # --- who trains what
 
     def _assign(self) -> bool:
-        """Give every idle worker a run; whether there was one to give."""
+        """Give every idle worker a run, or as many as it can train as one; whether there was one to give."""
         given = False
-        for worker in range(len(self._pool)):
-            while worker not in self._in_flight and (record := self._next_run()) is not None:
-                given = self._start(worker, record) or given
+        busy = {run.worker for run in self._in_flight.values()}
+        for worker in sorted(set(range(len(self._pool))) - busy):
+            while (record := self._next_run()) is not None:
+                leased = [run for each in self._stackable(record) if (run := self._lease(worker, each)) is not None]
+                if leased:
+                    self._send(worker, leased)
+                    given = True
+                    break
         return given
 
     def _next_run(self) -> Record | None:
         """A waiting run, or the first of a new trial."""
-        while (record := self._waiting_run()) is None:
-            proposed = self._proposer.next(self._pool_left())
-            if proposed is None:
+        while (record := next(self._waiting_runs(), None)) is None:
+            if not self._propose():
                 return None
-            self._keep(*proposed)
         return record
 
-    def _waiting_run(self) -> Record | None:
-        for records in records_by_trial(tuple(self._records.values())).values():
+    def _propose(self) -> bool:
+        """Take a new setting up, whatever its verdict; False when there is none."""
+        proposed = self._proposer.next(self._pool_left())
+        if proposed is None:
+            return False
+        self._keep(*proposed)
+        return True
+
+    def _stackable(self, first: Record) -> list[Record]:
+        """A run and those that can be trained with it as one: other seeds, and learning rates, of its shape.
+
+        Settings that no result has a bearing on are looked for ahead of their turn.
+        """
+        key = self._stack_key(first)
+        alike = [first]
+        if self._stack == 1 or key is None:
+            return alike
+        ahead = self._stack if self._proposer.foresees else 0
+        while True:
+            others = (each for each in self._waiting_runs() if each.run_id != first.run_id)
+            alike = [first, *(each for each in others if self._stack_key(each) == key)][: self._stack]
+            if len(alike) == self._stack or ahead == 0 or not self._propose():
+                return alike
+            ahead -= 1
+
+    def _stack_key(self, record: Record) -> tuple[str, int] | None:
+        matched = self._plan(record.trial).matched
+        if matched is None:
+            return None
+        facts = self._facts_of(matched.experiment.corpus)
+        key = stack_key(matched.experiment, matched.steps, facts)
+        return None if key is None else (key, self._ledger.checkpoint_step(record.run_id))
+
+    def _waiting_runs(self) -> Iterator[Record]:
+        """Runs whose turn it is, in order: a trial's other seeds wait until its first one has been judged."""
+        for records in self._runs.unfinished():
             first = records[0]
             for record in records:
                 is_its_turn = record is first or not self._is_judged(first) or first.state == "complete"
                 if record.state == "waiting" and is_its_turn:
-                    return record
-        return None
+                    yield record
 
     def _keep(self, proposal: Proposal, planned: PlannedTrial) -> None:
         records: tuple[Record, ...] = ()
@@ -147,58 +182,57 @@ class Coordinator:
             first = seeds_of(self._spec)[0]
             records = (planned_record(self._spec, proposal, planned, first, self._provenance),)
         self._ledger.propose(proposal, records)
-        self._records |= {record.run_id: record for record in records}
+        for each in records:
+            self._runs.put(each)
         self._proposals[proposal.number] = proposal
         self._plans[proposal.number] = planned
         self._news += [record for record in records if record.state == "infeasible"]
 
-    def _start(self, worker: int, record: Record) -> bool:
-        """Lease a run to a worker; False when the pool cannot hold it any more, which ends it."""
-        matched, cost = self._plan(record.trial).matched, self._plan(record.trial).cost
-        assert matched is not None and cost is not None  # noqa: PT018 - it was feasible when it became a run
-        lease = self._ledger.start(record.run_id, matched.train_flops.of(self._account), self._total, _now())
+    def _lease(self, worker: int, record: Record) -> InFlight | None:
+        """Lease a run to a worker; None when the pool cannot hold it any more, which ends it."""
+        flops = self._spent_by(record, self._steps_of(record))
+        lease = self._ledger.start(record.run_id, flops, self._total, _now())
+        begun = self._ledger.checkpoint_step(record.run_id)
         if lease is None:
-            begun = self._ledger.checkpoint_step(record.run_id)
             ending: dict[str, object] = {"state": "infeasible", "reason": "the sweep's total is spent"}
             if begun:
                 ending |= {"state": "failed", "train_flops": self._flops_by(record, begun).by_name()}
             self._close_trial(self._end_waiting(record, ending, self._spent_by(record, begun)))
-            return False
-        self._records[record.run_id] = record = self._ledger.record(record.run_id)
-        begun = self._ledger.checkpoint_step(record.run_id)
-        self._in_flight[worker] = InFlight(lease, record, begun, time.monotonic(), begun)
-        self._pool.send(
-            worker,
-            TrainOrder(
-                run_id=record.run_id,
-                lease=lease.token,
-                sweep=record.sweep,
-                sweep_fingerprint=self._fingerprint,
-                trial=record.trial,
-                seed=record.seed,
-                experiment=matched.experiment,
-                steps=matched.steps.total,
-                windows_per_epoch=matched.steps.windows_per_epoch,
-                settings=record.settings,
-                budget_flops=record.budget_flops,
+            return None
+        record = self._ledger.record(record.run_id)
+        self._runs.put(record)
+        run = InFlight(worker, lease, record, begun, time.monotonic(), begun)
+        self._in_flight[record.run_id] = run
+        return run
+
+    def _send(self, worker: int, runs: list[InFlight]) -> None:
+        orders = tuple(
+            order_for(
+                run,
+                self._plan(run.record.trial),
+                self._ledger,
+                device=self._devices[worker % len(self._devices)],
+                judged=self._is_judged(run.record),
                 account=self._account,
-                n_params=cost.n_params,
-                folder=str((self._ledger.folder / record.run_id).resolve()),
-                checkpoints=self._ledger.checkpoints(record.run_id),
-                judged=self._is_judged(record),
+                sweep_fingerprint=self._fingerprint,
                 tracking=self._spec.tracking,
-                provenance=record.provenance.model_dump(mode="json"),
-            ),
+            )
+            for run in runs
         )
-        return True
+        self._pool.send(worker, orders[0] if len(orders) == 1 else StackOrder(orders=orders))
 
     # --- what the workers say
 
     def _hear(self, worker: int, report: Heard) -> None:
-        run = self._in_flight.get(worker)
-        if run is None:
-            return  # a worker that died idle has been replaced already
-        if not isinstance(report, Died) and (report.run_id, report.lease) != (run.lease.run_id, run.lease.token):
+        if isinstance(report, Died):
+            for run in self._of_worker(worker):  # none, where it died idle: it has been replaced already
+                del self._in_flight[run.record.run_id]
+                self._died(run, report)
+            return
+        if isinstance(report, Probed):
+            return  # the question has been settled without it
+        run = self._in_flight.get(report.run_id)
+        if run is None or (run.worker, run.lease.token) != (worker, report.lease):
             return  # of a lease that has ended
         match report:
             case TakenUp():
@@ -207,17 +241,17 @@ class Coordinator:
                 run.step, run.share = report.step, report.step / self._steps_of(run.record)
                 self._claim(run)
             case Measured():
-                self._measured(worker, run, report)
+                self._measured(run, report)
             case Checkpointed():
                 self._ledger.checkpoint(run.lease, report.step, report.name, report.sha256)
             case Ended():
-                del self._in_flight[worker]
+                del self._in_flight[report.run_id]
                 self._ended(run, report)
-            case Died():
-                del self._in_flight[worker]
-                self._died(run, report)
             case never:
                 assert_never(never)
+
+    def _of_worker(self, worker: int) -> list[InFlight]:
+        return [run for run in self._in_flight.values() if run.worker == worker]
 
     def _died(self, run: InFlight, died: Died) -> None:
         if not died.false_starts:
@@ -251,14 +285,15 @@ class Coordinator:
         run.timed_at, run.timed_step, run.claimed = run.timed_at + elapsed, run.step, True
         self._ledger.claim(run.lease, self._spent_by(run.record, min(run.step + ahead, self._steps_of(run.record))))
 
-    def _measured(self, worker: int, run: InFlight, report: Measured) -> None:
+    def _measured(self, run: InFlight, report: Measured) -> None:
         run.share, run.val_nll = report.share, report.measurement.val_nll
         run.step = report.measurement.step
         if not self._ledger.report(run.lease, report.share, report.measurement) or not self._is_judged(run.record):
             return
         is_last = report.share >= 1
         prune = self._proposer.report(self._proposals[run.record.trial], report.share, report.measurement)
-        self._pool.send(worker, Prune() if prune and not is_last else GoOn())
+        verdict = Prune if prune and not is_last else GoOn
+        self._pool.send(run.worker, verdict(run_id=run.record.run_id))
 
     def _ended(self, run: InFlight, report: Ended) -> None:
         if report.state == "paused":
@@ -271,26 +306,26 @@ class Coordinator:
     def _settle(self, run: InFlight, fields: Mapping[str, object], charged: int) -> None:
         record = Record.model_validate(run.record.model_dump() | dict(fields) | {"finished_at": _now()})
         if self._ledger.settle(run.lease, record, charged):
-            self._records[record.run_id] = record
+            self._runs.put(record)
             self._news.append(record)
             self._close_trial(record)
 
     def _close_trial(self, record: Record) -> None:
         """When a judged first run did not complete, its siblings are not trained; tell the engine when all is over."""
-        records = self._records_of(record.trial)
+        records = self._runs.of_trial(record.trial)
         if self._is_judged(record) and record.state != "complete":
             ending = {"state": record.state, "reason": f"its first seed, {record.seed}: {record.state}"}
             for sibling in records[1:]:
                 if sibling.state == "waiting":
                     self._end_waiting(sibling, ending, charged=0)
-            records = self._records_of(record.trial)
+            records = self._runs.of_trial(record.trial)
         if is_over(records):
             self._proposer.tell(self._proposals[record.trial], records)
 
     def _end_waiting(self, record: Record, fields: Mapping[str, object], charged: int) -> Record:
         ended = record.model_copy(update={**fields, "finished_at": _now()})
         self._ledger.end_waiting(ended, charged)
-        self._records[ended.run_id] = ended
+        self._runs.put(ended)
         self._news.append(ended)
         return ended
 
@@ -298,34 +333,37 @@ class Coordinator:
 
     def _pause(self) -> None:
         """Ask for a checkpoint of every run in flight, and put the runs down."""
-        for worker in self._in_flight:
+        for worker in {run.worker for run in self._in_flight.values()}:
             self._pool.send(worker, Pause())
         patience = time.monotonic() + _PAUSE_SECONDS
         while self._in_flight and time.monotonic() < patience:
             for worker, report in self._pool.wait(_TICK_SECONDS):
-                if isinstance(report, Died) and (run := self._in_flight.pop(worker, None)):
+                if not isinstance(report, Died):
+                    self._hear(worker, report)
+                    continue
+                for run in self._of_worker(worker):
+                    del self._in_flight[run.record.run_id]
                     checkpoint = self._ledger.checkpoint_step(run.record.run_id)
                     lost = self._spent_by(run.record, run.step) - self._spent_by(run.record, checkpoint)
                     self._release(run.record, max(0, lost))
-                else:
-                    self._hear(worker, report)
 
     def _recover(self) -> None:
         """Finish what an earlier coordinator was in the midst of when it died.
 
         Runs in flight wait again, from their checkpoints; trials whose first seed had just been stopped are closed.
         """
-        for record in tuple(self._records.values()):
-            if record.state == "running":
-                self._release(record, self._lost(record))
-        for records in records_by_trial(tuple(self._records.values())).values():
-            stopped = records[0].state in ("pruned", "failed", "infeasible") and not is_over(records)
+        for records in tuple(self._runs.unfinished()):
+            for record in records:
+                if record.state == "running":
+                    self._release(record, self._lost(record))
+        for records in tuple(self._runs.unfinished()):
+            stopped = records[0].state in ("pruned", "failed", "infeasible")
             if stopped and self._is_judged(records[0]):
                 self._close_trial(records[0])
 
     def _release(self, record: Record, lost: int = 0) -> None:
         self._ledger.release(record.run_id, lost)
-        self._records[record.run_id] = record.model_copy(update={"state": "waiting"})
+        self._runs.put(record.model_copy(update={"state": "waiting"}))
 
     def _lost(self, record: Record) -> int:
         """FLOPs that a run may have spent after its newest checkpoint when everything died."""
@@ -364,7 +402,8 @@ class Coordinator:
             return None
         claimed = sum(
             self._spent_by(record, self._steps_of(record))
-            for record in self._records.values()
+            for records in self._runs.unfinished()
+            for record in records
             if record.state in ("waiting", "running")
         )
         return self._total - self._ledger.spent_flops() - claimed
@@ -374,9 +413,6 @@ class Coordinator:
         first = record.seed == seeds_of(self._spec)[0]
         return self._spec.engine.pruner != "none" and first and record.baseline is None
 
-    def _records_of(self, trial: int) -> tuple[Record, ...]:
-        return tuple(record for record in self._records.values() if record.trial == trial)
-
     def _picture(self) -> SweepProgress:
         news, self._news = tuple(self._news), []
         elapsed = time.monotonic() - self._begun
@@ -385,8 +421,8 @@ class Coordinator:
         )
         return picture(
             self._spec,
-            tuple(self._records.values()),
-            running=tuple(each.as_seen() for _, each in sorted(self._in_flight.items())),
+            self._runs,
+            running=tuple(each.as_seen() for each in sorted(self._in_flight.values(), key=lambda each: each.worker)),
             trials_wanted=self._proposer.trials_wanted(),
             spent_flops=spent,
             flops_per_second=(spent - self._spent_before) / elapsed if elapsed > 0 else 0.0,

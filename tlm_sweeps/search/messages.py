@@ -34,6 +34,10 @@ class TrainOrder(Message):
     steps: int
     """Optimizer steps of the whole run."""
     windows_per_epoch: int
+    device: str = "cpu"
+    """Where it computes, as torch names it."""
+    threads: int = 1
+    """Threads that compute the run; its record says the same number, which a resumed run keeps."""
     settings: dict[str, object]
     budget_flops: int | None
     account: Account
@@ -48,20 +52,41 @@ class TrainOrder(Message):
     provenance: dict[str, object]
 
 
+class StackOrder(Message):
+    """Train runs of one shape as one, all from the same step."""
+
+    kind: Literal["stack"] = "stack"
+    orders: tuple[TrainOrder, ...]
+
+
+class ProbeOrder(Message):
+    """Time a few steps of an experiment in each precision. Nothing is kept of them."""
+
+    kind: Literal["probe"] = "probe"
+    experiment: ExperimentSpec
+    seed: int
+    steps: int
+    windows_per_epoch: int
+    device: str = "cpu"
+    threads: int = 1
+
+
 class GoOn(Message):
-    """The verdict on a measurement: train on."""
+    """The verdict on a run's last measurement: train on."""
 
     kind: Literal["go_on"] = "go_on"
+    run_id: str
 
 
 class Prune(Message):
-    """The verdict on a measurement: stop here for good."""
+    """The verdict on a run's last measurement: stop here for good."""
 
     kind: Literal["prune"] = "prune"
+    run_id: str
 
 
 class Pause(Message):
-    """Finish the step, checkpoint, and put the run down."""
+    """Finish the step, checkpoint, and put the runs down."""
 
     kind: Literal["pause"] = "pause"
 
@@ -125,8 +150,18 @@ class Ended(Message):
     train_flops: dict[str, int] = {}
 
 
-Order = Annotated[TrainOrder | GoOn | Prune | Pause, Field(discriminator="kind")]
-Report = Annotated[Ready | TakenUp | Advanced | Measured | Checkpointed | Ended, Field(discriminator="kind")]
+class Probed(Message):
+    """What a probe found."""
 
-ORDERS: TypeAdapter[TrainOrder | GoOn | Prune | Pause] = TypeAdapter(Order)
-REPORTS: TypeAdapter[Ready | TakenUp | Advanced | Measured | Checkpointed | Ended] = TypeAdapter(Report)
+    kind: Literal["probed"] = "probed"
+    seconds: dict[Literal["fp32", "bf16"], float]
+    """Of a step, by precision; empty where it failed."""
+    reason: str = ""
+    """Why it failed."""
+
+
+AnyOrder = TrainOrder | StackOrder | ProbeOrder | GoOn | Prune | Pause
+AnyReport = Ready | TakenUp | Advanced | Measured | Checkpointed | Ended | Probed
+
+ORDERS: TypeAdapter[AnyOrder] = TypeAdapter(Annotated[AnyOrder, Field(discriminator="kind")])
+REPORTS: TypeAdapter[AnyReport] = TypeAdapter(Annotated[AnyReport, Field(discriminator="kind")])

@@ -13,7 +13,7 @@ from optuna.trial import TrialState, create_trial
 from tlm_sweeps.compute.planning import BUDGET
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs.ledger import Ledger
-from tlm_sweeps.search.optuna_search import distribution_of, plain
+from tlm_sweeps.search.optuna_params import distribution_of, plain
 from tlm_sweeps.search.trials import is_over, outcome_of, records_by_trial
 from tlm_sweeps.spec.space import Choices, Range
 from tlm_sweeps.spec.sweep import SweepSpec

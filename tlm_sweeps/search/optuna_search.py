@@ -6,21 +6,23 @@ an uninterrupted one. This file knows settings and values; whether a setting is 
 
 from __future__ import annotations
 
-import json
 import logging
+import math
+import random
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
+from tlm_sweeps.search.hindsight import OF_SAMPLER, Finished, Hindsight, ShownTrials, standing_of
+from tlm_sweeps.search.optuna_params import distribution_of, to_param, to_setting
 from tlm_sweeps.search.trials import Ending
-from tlm_sweeps.spec.space import Choices, Range
 from tlm_sweeps.spec.sweep import OptunaEngine, SweepSpec
 
 optuna.logging.set_verbosity(logging.WARNING)
@@ -34,6 +36,10 @@ _STATES: dict[Ending, TrialState] = {
 
 _POPULATION = 10
 """Trials of an NSGA-II generation: few, so that a small search has generations at all."""
+_STUDY_NOTES = "study"
+"""Where, in the sampler's state of a proposal, stands what the sampler noted on the whole study while it proposed."""
+_NOTES_NEEDED = 2
+"""Notes on the study that a sampler goes by: NSGA-II's parents of the generation before and of this one."""
 
 
 @dataclass(frozen=True)
@@ -62,65 +68,70 @@ class PastTrial:
 class OptunaSearch:
     """The search at one budget. Numbers are the ledger's proposal numbers."""
 
-    def __init__(self, spec: SweepSpec, stream: int) -> None:
+    def __init__(self, spec: SweepSpec, stream: int, hindsight: Hindsight | None = None) -> None:
         """Begin an empty study.
 
         Args:
             spec: the sweep.
             stream: which budget this is (0, 1, …): each has its own stream of random numbers.
+            hindsight: how much the sampler is shown of a long search; default: what suits it.
         """
         self._engine = spec.engine
         self._dimensions = spec.search
         self._distributions = {name: distribution_of(dimension) for name, dimension in spec.search.items()}
         self._stream = stream
+        self._storage = ShownTrials()
         self._study = optuna.create_study(
+            storage=self._storage,
             study_name=f"{spec.name}-{stream}",
             directions=[StudyDirection.MINIMIZE for _ in spec.engine.objectives],
             pruner=_pruner(spec.engine),
         )
+        self._study_id = self._storage.get_study_id_from_name(self._study.study_name)
+        self._hindsight = hindsight or OF_SAMPLER.get(spec.engine.sampler)
+        self._finished = Finished()
         self._trials: dict[int, optuna.trial.Trial] = {}
-        self._reported: dict[int, int] = {}
+        self._ids: dict[int, int] = {}
+        self._reports: dict[int, dict[int, float]] = {}
 
     def suggest(self, number: int) -> Suggestion:
         """Let the sampler propose settings. The trial is running from here on, until `tell`."""
         seed = np.random.SeedSequence([self._engine.seed, self._stream, number]).generate_state(1)[0]
         self._study.sampler = _sampler(self._engine, int(seed))
-        trial = self._study.ask(self._distributions)
-        self._trials[number] = trial
+        noted = len(self._notes())
+        with self._as_shown(number):
+            trial = self._study.ask(self._distributions)
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, trial.number)
+        self._begin(number, trial_id, trial)
         settings = {name: to_setting(self._dimensions[name], value) for name, value in trial.params.items()}
-        return Suggestion(settings, dict(self._study.get_trials(deepcopy=False)[trial.number].system_attrs))
+        state = dict(self._storage.get_trial(trial_id).system_attrs)
+        if new := dict(list(self._notes().items())[noted:]):
+            state[_STUDY_NOTES] = new
+        return Suggestion(settings, state)
 
     def take(self, number: int, settings: Mapping[str, Any]) -> None:
         """Enter settings that were chosen elsewhere (a cell of a grid) as a running trial."""
         self.restore(PastTrial(number, settings, {}, None, None, {}))
 
     def restore(self, past: PastTrial) -> None:
-        """Enter a trial of an earlier process.
-
-        Its reports are made again, since pruners keep notes of their own on a trial while they judge it.
-        """
-        known = {name: past.settings[name] for name in self._dimensions if name in past.settings}
-        self._study.add_trial(
-            create_trial(
-                state=TrialState.RUNNING,
-                params={name: to_param(self._dimensions[name], value) for name, value in known.items()},
-                distributions={name: self._distributions[name] for name in known},
-                system_attrs=dict(past.sampler_state),
-            )
-        )
-        frozen = self._study.get_trials(deepcopy=False)[-1]
-        # The public way to a Trial is `ask`, which would sample; optuna's own CLI makes one like this.
-        self._trials[past.number] = optuna.trial.Trial(self._study, frozen._trial_id)  # noqa: SLF001
-        for percent, val_nll in past.reports.items():
-            self.report(past.number, percent, val_nll)
+        """Enter a trial of an earlier process, with what the sampler noted then."""
+        for key, note in past.sampler_state.get(_STUDY_NOTES, {}).items():
+            self._storage.set_study_system_attr(self._study_id, key, note)
+        if past.ending is not None and self._engine.pruner in ("none", "median"):
+            self._enter(past, past.ending)
+            return
+        trial_id = self._storage.create_new_trial(self._study_id, self._frozen(past, TrialState.RUNNING))
+        self._begin(past.number, trial_id, optuna.trial.Trial(self._study, trial_id))
+        self._judge_again(past)
         if past.ending is not None:
             self.tell(past.number, past.ending, past.values)
 
     def report(self, number: int, percent: int, val_nll: float) -> bool:
         """Tell how a running trial does after a per cent of its budget; True when it should be pruned."""
-        if percent <= self._reported.get(number, 0):
+        reports = self._reports[number]
+        if percent <= max(reports, default=0):
             return False  # evaluations closer than a per cent: the first one counts
-        self._reported[number] = percent
+        reports[percent] = val_nll
         trial = self._trials[number]
         trial.report(val_nll, percent)
         return trial.should_prune()
@@ -132,53 +143,63 @@ class OptunaSearch:
             # A trial pruned or failed before its first report has no value; that is what its state says.
             warnings.simplefilter("ignore")
             self._study.tell(trial, list(values) if values is not None else None, state=_STATES[ending])
+        self._remember(self._ids.pop(number), ending, values, self._reports.pop(number))
 
+    def _begin(self, number: int, trial_id: int, trial: optuna.trial.Trial) -> None:
+        self._trials[number], self._ids[number], self._reports[number] = trial, trial_id, {}
 
-def distribution_of(dimension: Choices | Range) -> BaseDistribution:
-    """A dimension in Optuna's words. A list of numbers becomes ranks, so that every sampler sees their order."""
-    if isinstance(dimension, Choices):
-        last = len(dimension.choices) - 1
-        return (
-            IntDistribution(0, last)
-            if is_ordinal(dimension)
-            else CategoricalDistribution(list(map(plain, dimension.choices)))
+    def _enter(self, past: PastTrial, ending: Ending) -> None:
+        """Enter a trial as it ended, without living through it again: no pruner kept notes on it."""
+        trial_id = self._storage.create_new_trial(self._study_id, self._frozen(past, _STATES[ending]))
+        self._remember(trial_id, ending, past.values, dict(past.reports))
+
+    def _judge_again(self, past: PastTrial) -> None:
+        """Make a trial's reports again, since pruners keep notes of their own on a trial while they judge it.
+
+        Every report but the last of a trial that ended was let through, whatever the others did: nobody is looked at.
+        """
+        let_through = max(0, len(past.reports) - 1) if past.ending is not None else 0
+        for index, (percent, val_nll) in enumerate(past.reports.items()):
+            with self._storage.showing(()) if index < let_through else nullcontext():
+                self.report(past.number, percent, val_nll)
+
+    def _frozen(self, past: PastTrial, state: TrialState) -> optuna.trial.FrozenTrial:
+        known = {name: past.settings[name] for name in self._dimensions if name in past.settings}
+        reports = {percent: nll for percent, nll in past.reports.items() if percent > 0 and state.is_finished()}
+        values = past.values
+        if state == TrialState.PRUNED and reports and not math.isnan(last := reports[max(reports)]):
+            values = [last]
+        return create_trial(
+            state=state,
+            values=list(values) if values is not None else None,
+            params={name: to_param(self._dimensions[name], value) for name, value in known.items()},
+            distributions={name: self._distributions[name] for name in known},
+            intermediate_values=reports,
+            system_attrs={key: note for key, note in past.sampler_state.items() if key != _STUDY_NOTES},
         )
-    if dimension.integer:
-        return IntDistribution(
-            int(dimension.low), int(dimension.high), log=dimension.log, step=int(dimension.step or 1)
-        )
-    return FloatDistribution(dimension.low, dimension.high, log=dimension.log, step=dimension.step)
 
+    def _remember(
+        self, trial_id: int, ending: Ending, values: Sequence[float] | None, reports: dict[int, float]
+    ) -> None:
+        if self._hindsight and (ending == "complete" or (ending == "pruned" and self._hindsight.pruned)):
+            self._finished.add(trial_id, standing_of(ending, values, reports))
 
-def is_ordinal(dimension: Choices) -> bool:
-    """Whether the choices are numbers in rising or falling order."""
-    choices = dimension.choices
-    numbers = [value for value in choices if isinstance(value, int | float) and not isinstance(value, bool)]
-    return len(numbers) == len(choices) > 1 and numbers in (sorted(numbers), sorted(numbers, reverse=True))
+    @contextmanager
+    def _as_shown(self, number: int) -> Iterator[None]:
+        """The study as the sampler sees it for a proposal."""
+        if self._hindsight is None or len(self._finished) <= self._hindsight.whole:
+            yield
+            return
+        drawing = random.Random(f"{self._engine.seed} {self._stream} {number}")
+        noted = {trial_id for note in list(self._notes().values())[-_NOTES_NEEDED:] for trial_id in note}
+        running = {*self._ids.values()}
+        shown = self._finished.shown(self._hindsight, len(running), drawing)
+        with self._storage.showing(shown | noted | running):
+            yield
 
-
-def to_setting(dimension: Choices | Range, param: Any) -> Any:
-    """From Optuna's value to the spec's."""
-    if isinstance(dimension, Range):
-        return param
-    return dimension.choices[param] if is_ordinal(dimension) else dimension.choices[_index(dimension, param)]
-
-
-def to_param(dimension: Choices | Range, setting: Any) -> Any:
-    """From the spec's value to Optuna's: the inverse of `to_setting`."""
-    if isinstance(dimension, Range):
-        return setting
-    value = tuple(setting) if isinstance(setting, list) else setting
-    return dimension.choices.index(value) if is_ordinal(dimension) else plain(value)
-
-
-def _index(dimension: Choices, param: Any) -> int:
-    return [plain(choice) for choice in dimension.choices].index(param)
-
-
-def plain(value: Any) -> Any:
-    """Optuna's categories are scalars: a list of values stands as its JSON text."""
-    return json.dumps(value) if isinstance(value, tuple) else value
+    def _notes(self) -> dict[str, Any]:
+        """What the sampler noted on the study: the parents of each generation of NSGA-II, by trial id."""
+        return self._storage.get_study_system_attrs(self._study_id)
 
 
 def _sampler(engine: OptunaEngine, seed: int) -> optuna.samplers.BaseSampler:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tlm_sweeps.runs.record import Record, State
-from tlm_sweeps.search.trials import is_over, records_by_trial
+from tlm_sweeps.search.roster import Roster
 from tlm_sweeps.spec.sweep import SweepSpec
 
 
@@ -48,15 +46,9 @@ class SweepProgress:
     """Runs that ended since the last picture."""
 
 
-def planned_total(wanted: int | None, trials: Sequence[tuple[Record, ...]]) -> int | None:
-    """What the wanted trials will spend, if the rest is like those known so far."""
-    costs = [sum(record.budget_flops or 0 for record in records) for records in trials]
-    return round(wanted * sum(costs) / len(costs)) if wanted and costs and all(costs) else None
-
-
 def picture(
     spec: SweepSpec,
-    records: tuple[Record, ...],
+    runs: Roster,
     *,
     running: tuple[RunningRun, ...],
     trials_wanted: int | None,
@@ -65,26 +57,20 @@ def picture(
     elapsed_seconds: float,
     news: tuple[Record, ...],
 ) -> SweepProgress:
-    """A sweep at this moment, from its records and what is in flight."""
-    trials = [each for each in records_by_trial(records).values() if each[0].state != "infeasible"]
+    """A sweep at this moment, from its runs and what is in flight."""
     pool = spec.budget.total if spec.budget else None
-    planned = planned_total(trials_wanted, trials)
-    trials_over = sum(is_over(each) for each in trials)
-    is_done = trials_over == trials_wanted
+    planned = runs.planned_flops(trials_wanted)
+    is_done = runs.trials_over == trials_wanted
     to_spend = None if is_done else min((each for each in (pool, planned) if each), default=None)
     return SweepProgress(
         sweep=spec.name,
-        trials_over=trials_over,
+        trials_over=runs.trials_over,
         trials_wanted=trials_wanted,
         running=running,
-        best=min(
-            (record for record in records if record.state == "complete" and record.val_nll is not None),
-            key=lambda record: record.val_nll or 0.0,
-            default=None,
-        ),
+        best=runs.best,
         spent_flops=spent_flops,
         total_flops=pool or planned,
-        states=dict(Counter(record.state for record in records)),
+        states=runs.states,
         elapsed_seconds=elapsed_seconds,
         remaining_seconds=_seconds(to_spend - spent_flops, flops_per_second) if to_spend else None,
         news=news,

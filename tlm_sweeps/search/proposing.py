@@ -30,7 +30,8 @@ from tlm_sweeps.compute.planning import (
 from tlm_sweeps.runs.ledger import Ledger, Proposal, Verdict
 from tlm_sweeps.runs.record import Measurement, Record
 from tlm_sweeps.search.optuna_search import OptunaSearch, PastTrial
-from tlm_sweeps.search.trials import Ending, is_over, outcome_of, records_by_trial
+from tlm_sweeps.search.roster import Roster
+from tlm_sweeps.search.trials import Ending, is_over, outcome_of
 from tlm_sweeps.spec.fingerprint import canonical_json
 from tlm_sweeps.spec.sweep import SweepSpec
 
@@ -43,8 +44,8 @@ _LIMIT = 1000
 class Proposer:
     """The proposals of one sweep, in order. Each is kept in the ledger before the next is asked for."""
 
-    def __init__(self, spec: SweepSpec, facts_of: FactsOf, ledger: Ledger) -> None:
-        """Rebuild the search from what the ledger remembers."""
+    def __init__(self, spec: SweepSpec, facts_of: FactsOf, ledger: Ledger, runs: Roster | None = None) -> None:
+        """Rebuild the search from what the ledger remembers; `runs` are its records where they have been read."""
         self._spec = spec
         self._facts_of = facts_of
         self._budgets = budgets(spec)
@@ -58,7 +59,7 @@ class Proposer:
         self._useless = [0] * len(self._budgets)
         self._unusable = 0
         self._number = 0
-        self._remember(ledger)
+        self._remember(ledger, runs or Roster(ledger.records()))
 
     def next(self, pool_left: int | None) -> tuple[Proposal, PlannedTrial] | None:
         """The next proposal, whatever its verdict, with its plan.
@@ -91,6 +92,11 @@ class Proposer:
         """A trial has ended: pass its value on. Baselines are no part of the search."""
         if proposal.baseline is None:
             self._search_of(proposal).tell(proposal.number, *outcome_of(self._spec, records))
+
+    @property
+    def foresees(self) -> bool:
+        """Whether what is proposed next does not depend on any result: a grid, or a sampler that does not learn."""
+        return self._walks() or self._spec.engine.sampler == "random"
 
     def trials_wanted(self) -> int | None:
         """Trials in all, baselines included; None when only exhausting the space will tell."""
@@ -184,8 +190,7 @@ class Proposer:
     def _search_of(self, proposal: Proposal) -> OptunaSearch:
         return self._searches[self._budgets.index(proposal.budget_flops)]
 
-    def _remember(self, ledger: Ledger) -> None:
-        records = records_by_trial(ledger.records())
+    def _remember(self, ledger: Ledger, runs: Roster) -> None:
         for proposal in ledger.proposals():
             self._count(proposal)
             if proposal.baseline is not None:
@@ -195,7 +200,7 @@ class Proposer:
                     if (name, given.get(BUDGET)) != (proposal.baseline, proposal.settings.get(BUDGET))
                 ]
             else:
-                self._search_of(proposal).restore(_past(self._spec, ledger, proposal, records.get(proposal.number, ())))
+                self._search_of(proposal).restore(_past(self._spec, ledger, proposal, runs.of_trial(proposal.number)))
 
 
 def _past(spec: SweepSpec, ledger: Ledger, proposal: Proposal, records: tuple[Record, ...]) -> PastTrial:

@@ -9,8 +9,8 @@ from tlm_sweeps.compute.planning import trials_wanted
 from tlm_sweeps.errors import RunError
 from tlm_sweeps.runs.ledger import Ledger, Writer, reading, writer_of
 from tlm_sweeps.runs.record import Record
-from tlm_sweeps.search.progress import RunningRun, SweepProgress, planned_total
-from tlm_sweeps.search.trials import is_over, records_by_trial
+from tlm_sweeps.search.progress import RunningRun, SweepProgress
+from tlm_sweeps.search.roster import Roster
 from tlm_sweeps.spec.sweep import Account, SweepSpec
 
 
@@ -38,11 +38,11 @@ def read_status(folder: Path) -> SweepStatus:
         InputError: when there is no such sweep.
     """
     with reading(folder) as ledger:
-        spec = kept_spec(ledger)
+        spec, records = kept_spec(ledger), ledger.records()
         return SweepStatus(
             spec=spec,
-            progress=standing(spec, ledger),
-            records=ledger.records(),
+            progress=standing(spec, ledger, records),
+            records=records,
             created_at=ledger.meta("created_at") or "",
             writer=writer_of(folder),
         )
@@ -58,17 +58,16 @@ def kept_spec(ledger: Ledger) -> SweepSpec:
     return SweepSpec.model_validate_json(kept)
 
 
-def standing(spec: SweepSpec, ledger: Ledger) -> SweepProgress:
+def standing(spec: SweepSpec, ledger: Ledger, records: tuple[Record, ...]) -> SweepProgress:
     """The sweep as it was last written down; what running runs spent since their last evaluation is not in it.
 
     Args:
         spec: the sweep's own, from its ledger.
         ledger: open to read.
+        records: all that it holds.
     """
-    records = ledger.records()
-    trials = [each for each in records_by_trial(records).values() if each[0].state != "infeasible"]
-    unusable = [each for each in ledger.proposals() if each.baseline is None and each.verdict != "trial"]
-    wanted = trials_wanted(spec, len(unusable))
+    runs = Roster(records)
+    wanted = trials_wanted(spec, ledger.unusable_proposals())
     account: Account = spec.budget.account if spec.budget else "matmul"
     running = [(record, ledger.measurements(record.run_id)) for record in records if record.state == "running"]
     waiting = [record.run_id for record in records if record.state == "waiting"]
@@ -77,7 +76,7 @@ def standing(spec: SweepSpec, ledger: Ledger) -> SweepProgress:
     total = spec.budget.total if spec.budget else None
     return SweepProgress(
         sweep=spec.name,
-        trials_over=sum(is_over(each) for each in trials),
+        trials_over=runs.trials_over,
         trials_wanted=wanted,
         running=tuple(
             RunningRun(
@@ -91,10 +90,10 @@ def standing(spec: SweepSpec, ledger: Ledger) -> SweepProgress:
             )
             for record, measured in running
         ),
-        best=best_of(records),
+        best=runs.best,
         spent_flops=ledger.spent_flops() + in_flight + put_down,
-        total_flops=total or planned_total(wanted, trials),
-        states=ledger.states(),
+        total_flops=total or runs.planned_flops(wanted),
+        states=runs.states,
         elapsed_seconds=0.0,
         remaining_seconds=None,
         news=(),
@@ -106,9 +105,3 @@ def _kept_flops(ledger: Ledger, run_id: str, account: Account) -> int:
     step = ledger.checkpoint_step(run_id)
     kept = [measured.train_flops[account] for _, measured in ledger.measurements(run_id) if measured.step <= step]
     return max(kept, default=0)
-
-
-def best_of(records: tuple[Record, ...]) -> Record | None:
-    """The complete run of lowest validation NLL."""
-    scored = [record for record in records if record.state == "complete" and record.val_nll is not None]
-    return min(scored, key=lambda record: record.val_nll or 0.0, default=None)

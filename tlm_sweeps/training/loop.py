@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from tlm_sweeps.training.evaluation import evaluate
 from tlm_sweeps.training.loss import mean_nll
 from tlm_sweeps.training.optimizer import learning_rate_at, update
 from tlm_sweeps.training.seeding import seed_dropout
-from tlm_sweeps.training.state import Best, RunState, set_weights, weights_of
+from tlm_sweeps.training.state import Best, RunState, ending_with, weights_of
 from tlm_sweeps.training.windows import resident
 
 STEPS_BETWEEN_CHECKS = 50
@@ -102,10 +101,9 @@ def finish(state: RunState) -> Outcome:
     if best is None:
         raise RunError("the run has not been evaluated yet", place=f"step {state.step}")
     began = time.perf_counter()
-    module = copy.deepcopy(state.module)
-    set_weights(module, state.final_weights)
     test = resident(state.corpus.test, state.device)
-    test_nll = finite(evaluate(module, test, job.experiment).nll, "test loss", state.step)
+    with ending_with(state):
+        test_nll = finite(evaluate(state.module, test, job.experiment).nll, "test loss", state.step)
     windows, context = job.steps.windows_after(state.step), job.experiment.model.context
     facts, last = state.corpus.facts, state.measurements[-1]
     kept = best if job.experiment.evaluation.restore_best else last

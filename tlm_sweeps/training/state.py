@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -100,6 +102,17 @@ def set_weights(module: nn.Module, weights: dict[str, Tensor]) -> None:
         raise ValueError(f"other parameters: {sorted(parameters.keys() ^ weights.keys())}")
     for name, parameter in parameters.items():
         parameter.copy_(weights[name])
+
+
+@contextmanager
+def ending_with(state: RunState) -> Iterator[None]:
+    """Have the module hold the weights that the run ends with, in here."""
+    last = weights_of(state.module)
+    set_weights(state.module, state.final_weights)
+    try:
+        yield
+    finally:
+        set_weights(state.module, last)
 
 
 def start(job: TrainingJob, corpus: TokenisedCorpus, device: torch.device = CPU) -> RunState:

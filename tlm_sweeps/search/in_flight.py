@@ -1,0 +1,80 @@
+"""A run that a worker is training, and the order that sent it there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tlm_sweeps.compute.planning import PlannedTrial
+from tlm_sweeps.runs.ledger import Lease, Ledger
+from tlm_sweeps.runs.record import Record
+from tlm_sweeps.search.messages import TrainOrder
+from tlm_sweeps.search.progress import RunningRun
+from tlm_sweeps.spec.sweep import Account, TrackingSpec
+
+
+@dataclass
+class InFlight:
+    """A run under way."""
+
+    worker: int
+    lease: Lease
+    record: Record
+    step: int
+    """Optimizer steps that are known to be done."""
+    timed_at: float
+    """When its speed was last taken: at the last claim, or when it was taken up."""
+    timed_step: int
+    claimed: bool = False
+    share: float = 0.0
+    val_nll: float | None = None
+
+    def as_seen(self) -> RunningRun:
+        """The run as a picture shows it."""
+        record = self.record
+        return RunningRun(
+            run_id=record.run_id,
+            trial=record.trial,
+            settings=record.settings,
+            baseline=record.baseline,
+            seed=record.seed,
+            share=self.share,
+            val_nll=self.val_nll,
+        )
+
+
+def order_for(
+    run: InFlight,
+    planned: PlannedTrial,
+    ledger: Ledger,
+    *,
+    device: str,
+    judged: bool,
+    account: Account,
+    sweep_fingerprint: str,
+    tracking: TrackingSpec,
+) -> TrainOrder:
+    """All that a worker must know of a run."""
+    record, matched, cost = run.record, planned.matched, planned.cost
+    assert matched is not None and cost is not None  # noqa: PT018 - it was feasible when it became a run
+    return TrainOrder(
+        run_id=record.run_id,
+        lease=run.lease.token,
+        sweep=record.sweep,
+        sweep_fingerprint=sweep_fingerprint,
+        trial=record.trial,
+        seed=record.seed,
+        experiment=matched.experiment,
+        steps=matched.steps.total,
+        windows_per_epoch=matched.steps.windows_per_epoch,
+        device=device,
+        threads=record.provenance.threads,
+        settings=record.settings,
+        budget_flops=record.budget_flops,
+        account=account,
+        n_params=cost.n_params,
+        folder=str((ledger.folder / record.run_id).resolve()),
+        checkpoints=ledger.checkpoints(record.run_id),
+        judged=judged,
+        tracking=tracking,
+        provenance=record.provenance.model_dump(mode="json"),
+    )

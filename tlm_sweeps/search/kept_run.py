@@ -1,0 +1,172 @@
+"""One run in a worker: its folder, its tracker, and what the coordinator is told of it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from tlm_sweeps.compute.steps import Steps
+from tlm_sweeps.runs.record import Measurement
+from tlm_sweeps.search.messages import Advanced, Checkpointed, Ended, Measured, Message, TakenUp, TrainOrder
+from tlm_sweeps.search.peak_memory import peak_bytes
+from tlm_sweeps.tracking.tracker import TrackedRun, Tracker, open_tracker
+from tlm_sweeps.training.checkpoint import SavedCheckpoint, load_newest_whole, save, save_model
+from tlm_sweeps.training.job import TokenisedCorpus, TrainingJob
+from tlm_sweeps.training.loop import Diverged, finish
+from tlm_sweeps.training.state import RunState, start
+
+_NOT_RESULTS = ("train_flops", "stopped_early")
+
+
+class KeptRun:
+    """A run from its order to its end. The coordinator hears of everything before the tracker does."""
+
+    def __init__(self, order: TrainOrder, send: Callable[[Message], None]) -> None:
+        self.order = order
+        self.has_ended = False
+        self._send = send
+        self._folder = Path(order.folder)
+        self._state: RunState | None = None
+        self._tracker: Tracker | None = None
+
+    @property
+    def state(self) -> RunState:
+        """What is trained; there once it is taken up."""
+        assert self._state is not None  # `take_up` comes first
+        return self._state
+
+    @property
+    def _names(self) -> dict[str, Any]:
+        return {"run_id": self.order.run_id, "lease": self.order.lease}
+
+    def take_up(self, corpus: TokenisedCorpus) -> None:
+        """Begin, or go on from the newest checkpoint that is whole."""
+        order, device = self.order, torch.device(self.order.device)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        job = job_of(order)
+        saved = [SavedCheckpoint(name, sha256, step) for step, name, sha256 in order.checkpoints]
+        loaded = load_newest_whole(job, corpus, self._folder, saved, device)
+        self._state = loaded or start(job, corpus, device)
+        self._send(TakenUp(**self._names, step=self._state.step))
+        _keep_measurements(self._metrics, self._state.measurements)
+
+    def track(self) -> None:
+        """Open the tracker, which what follows is told to as well."""
+        self._tracker = open_tracker(self.order.tracking, _tracked(self.order, self._folder, self.state))
+
+    def advanced(self) -> None:
+        """Say how far it is."""
+        self._send(Advanced(**self._names, step=self.state.step))
+
+    def measured(self, event: Measurement) -> None:
+        """Keep an evaluation and pass it on."""
+        with self._metrics.open("a", encoding="utf-8") as file:
+            file.write(event.model_dump_json() + "\n")
+        if self._tracker is not None:
+            self._tracker.log(event)
+        self._send(Measured(**self._names, share=event.step / self.order.steps, measurement=event))
+
+    def checkpoint(self) -> None:
+        """Put it on disk and say so."""
+        saved = save(self.state, self._folder)
+        self._send(Checkpointed(**self._names, step=saved.step, name=saved.name, sha256=saved.sha256))
+
+    def pause(self) -> None:
+        """Checkpoint it and put it down."""
+        self.checkpoint()
+        self._end("paused", {})
+
+    def prune(self) -> None:
+        """The verdict on its last measurement: it is over, and test is not looked at."""
+        last, best = self.state.measurements[-1], self.state.best
+        results = {
+            "steps": self.state.step,
+            "epochs": last.epochs,
+            "train_nll": last.train_nll,
+            "val_nll": best.val_nll if best else None,
+            "best_step": best.step if best else None,
+            "wall_seconds": self.state.wall_seconds,
+        }
+        self._end("pruned", results, self.state.train_flops, "stopped by the pruner")
+
+    def complete(self) -> None:
+        """It has come to its end: score test, keep the model."""
+        outcome = finish(self.state)
+        save_model(self.state, self._folder)
+        results = {name: value for name, value in vars(outcome).items() if name not in _NOT_RESULTS}
+        self._end("complete", results, outcome.train_flops)
+
+    def fail(self, error: Exception) -> None:
+        """Whatever it died of is its record, and the sweep goes on."""
+        spent = self._state.train_flops if self._state is not None else {}
+        self._end("failed", {}, spent, _reason(error, self._folder))
+
+    @property
+    def _metrics(self) -> Path:
+        return self._folder / "metrics.jsonl"
+
+    def _end(
+        self,
+        state: Literal["complete", "pruned", "failed", "paused"],
+        results: dict[str, Any],
+        train_flops: dict[str, int] | None = None,
+        reason: str = "",
+    ) -> None:
+        self.has_ended = True
+        measured = {**results, "peak_memory_bytes": peak_bytes()}
+        ended = Ended(**self._names, state=state, results=measured, train_flops=train_flops or {}, reason=reason)
+        self._send(ended)
+        if self._tracker is None:
+            return
+        if state == "paused":
+            self._tracker.mark_preempted()
+        else:
+            self._tracker.finish({**ended.results, "train_flops": ended.train_flops, "reason": reason}, state)
+
+
+def job_of(order: TrainOrder) -> TrainingJob:
+    """What the order asks of the training loop."""
+    steps = Steps(order.experiment.training.batch_size, order.windows_per_epoch, order.steps)
+    return TrainingJob(experiment=order.experiment, seed=order.seed, steps=steps)
+
+
+def _tracked(order: TrainOrder, folder: Path, state: RunState) -> TrackedRun:
+    return TrackedRun(
+        run_id=order.run_id,
+        sweep=order.sweep,
+        sweep_fingerprint=order.sweep_fingerprint,
+        trial=order.trial,
+        seed=order.seed,
+        settings=order.settings,
+        spec=order.experiment.model_dump(mode="json"),
+        budget_flops=order.budget_flops,
+        account=order.account,
+        n_params=order.n_params,
+        tags=order.tracking.tags,
+        resumed_from_step=state.step or None,
+        folder=folder,
+        provenance=order.provenance,
+    )
+
+
+def _keep_measurements(metrics: Path, measurements: list[Measurement]) -> None:
+    """What was measured after the checkpoint that a run resumes from will be measured again."""
+    text = "".join(measurement.model_dump_json() + "\n" for measurement in measurements)
+    if text or metrics.exists():
+        metrics.write_text(text, encoding="utf-8")
+
+
+def _reason(error: Exception, folder: Path) -> str:
+    """Why a run failed, in a line; the whole story goes to `error.txt` when it is not a plain divergence."""
+    if isinstance(error, Diverged):
+        return error.problems[0].message
+    with suppress(OSError):  # a full disk must not hide what happened
+        (folder / "error.txt").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    if isinstance(error, MemoryError) or "not enough memory" in str(error) or "out of memory" in str(error):
+        return "out of memory"
+    return f"crashed: {type(error).__name__}: {str(error).partition(chr(10))[0]}"[:500]
