@@ -46,6 +46,18 @@ NONE = {"budget__match": "none", "experiment__training__epochs": 2}
         ({"search": {"model.dept": [1]}}, "search.model.dept", "is no field", {"search": {"model.depth": [1]}}),
         ({"search": {"depth": [1]}}, "search.depth", "is no field", {"search": {"model.depth": [1]}}),
         ({"search": {"model.n_layers": [1]}}, "search.model.n_layers", "is no field", {"search": {"model.depth": [1]}}),
+        (
+            {"search": {"training.precision": ["fp32", "auto"]}},
+            "search.training.precision.1",
+            "settled once for the whole sweep",
+            {"search": {"training.precision": ["fp32", "bf16"]}},
+        ),
+        (
+            {"baselines": {"b": {"training.precision": "auto"}}},
+            "baselines.b.training.precision",
+            "settled once for the whole sweep",
+            {"baselines": {}, "experiment__training__precision": "auto"},
+        ),
         ({"search": {"model": [1]}}, "search.model", "is a whole section", {"search": {"model.width": [8]}}),
         ({"search": {"training.schedule": [1]}}, "search.training.schedule", "is a whole section", {"search": {}}),
         (

@@ -65,6 +65,9 @@ def _of_value(spec: SweepSpec, name: str, value: Any, kinds: Sequence[str]) -> l
 
 
 def _reasons(spec: SweepSpec, name: str, settings: Mapping[str, Any]) -> Iterator[Problem]:
+    if settings[name] == "auto":
+        yield _not_settled(name)
+        return
     try:
         experiment = compose(spec, settings)
     except InputError as error:
@@ -86,11 +89,17 @@ def _unknown_name(name: str, place: str) -> Problem:
     return Problem(f"`{name}` is no field of an experiment", place, name_hint(name, experiment_fields()))
 
 
+def _not_settled(place: str) -> Problem:
+    hint = "write fp32 or bf16 here, or `auto` in `experiment.training.precision`"
+    return Problem("`auto` is settled once for the whole sweep, and is no value of a single setting", place, hint)
+
+
 def problems_of_baseline(spec: SweepSpec, baseline: str) -> list[Problem]:
     """What is wrong with a baseline: names, values, or fields that its model does not have."""
     settings = spec.baselines[baseline]
     place = f"baselines.{baseline}"
     unknown = [_unknown_name(name, f"{place}.{name}") for name in settings if name not in experiment_fields()]
+    unknown += [_not_settled(f"{place}.{name}") for name, value in settings.items() if value == "auto"]
     if unknown:
         return unknown
     try:
