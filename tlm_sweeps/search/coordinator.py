@@ -37,6 +37,7 @@ from tlm_sweeps.search.pool import Died, Heard, LocalPool
 from tlm_sweeps.search.progress import SweepProgress, picture
 from tlm_sweeps.search.proposing import Proposer
 from tlm_sweeps.search.roster import Roster
+from tlm_sweeps.search.stacking import ALONE, Stacking
 from tlm_sweeps.search.trials import is_over
 from tlm_sweeps.spec.sweep import Account, SweepSpec
 
@@ -61,7 +62,7 @@ class Coordinator:
         provenance: Provenance,
         fingerprint: str,
         devices: Sequence[str] = ("cpu",),
-        stack: int = 1,
+        stacking: Stacking = ALONE,
     ) -> None:
         """Take up the sweep where its ledger says it stands.
 
@@ -73,7 +74,7 @@ class Coordinator:
             provenance: of all runs.
             fingerprint: of the spec as it was given.
             devices: where workers compute, in turn.
-            stack: most runs of one shape that a worker trains as one.
+            stacking: how many runs of one shape a worker trains as one.
         """
         self._spec = spec
         self._ledger = ledger
@@ -82,7 +83,7 @@ class Coordinator:
         self._provenance = provenance
         self._fingerprint = fingerprint
         self._devices = devices
-        self._stack = stack
+        self._stacking = stacking
         self._account: Account = spec.budget.account if spec.budget else "matmul"
         self._total = spec.budget.total if spec.budget else None
         self._proposer = Proposer(spec, facts_of, ledger)
@@ -141,24 +142,22 @@ class Coordinator:
 
         Settings that no result has a bearing on are looked for ahead of their turn.
         """
-        key = self._stack_key(first)
-        alike = [first]
-        if self._stack == 1 or key is None:
-            return alike
-        ahead = self._stack if self._proposer.foresees else 0
+        key, most = self._stack_key(first), self._stacking.most(self._plan(first.trial))
+        if most == 1 or key is None:
+            return [first]
+        ahead = most if self._proposer.foresees else 0
         while True:
             others = (each for each in self._waiting_runs() if each.run_id != first.run_id)
-            alike = [first, *(each for each in others if self._stack_key(each) == key)][: self._stack]
-            if len(alike) == self._stack or ahead == 0 or not self._propose():
+            alike = [first, *(each for each in others if self._stack_key(each) == key)][:most]
+            if len(alike) == most or ahead == 0 or not self._propose():
                 return alike
             ahead -= 1
 
     def _stack_key(self, record: Record) -> tuple[str, int] | None:
+        """What runs must have in common to be trained as one: their shape, and the step they go on from."""
         matched = self._plan(record.trial).matched
-        if matched is None:
-            return None
-        facts = self._facts_of(matched.experiment.corpus)
-        key = stack_key(matched.experiment, matched.steps, facts)
+        facts = self._facts_of(matched.experiment.corpus) if matched else None
+        key = stack_key(matched.experiment, matched.steps, facts) if matched and facts else None
         return None if key is None else (key, self._ledger.checkpoint_step(record.run_id))
 
     def _waiting_runs(self) -> Iterator[Record]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
+import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from tlm_sweeps.spec.space import Choices, Range
+
+optuna.logging.set_verbosity(logging.WARNING)
 
 
 def distribution_of(dimension: Choices | Range) -> BaseDistribution:

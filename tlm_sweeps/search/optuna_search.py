@@ -6,7 +6,6 @@ an uninterrupted one. This file knows settings and values; whether a setting is 
 
 from __future__ import annotations
 
-import logging
 import math
 import random
 import warnings
@@ -24,8 +23,6 @@ from tlm_sweeps.search.hindsight import OF_SAMPLER, Finished, Hindsight, ShownTr
 from tlm_sweeps.search.optuna_params import distribution_of, to_param, to_setting
 from tlm_sweeps.search.trials import Ending
 from tlm_sweeps.spec.sweep import OptunaEngine, SweepSpec
-
-optuna.logging.set_verbosity(logging.WARNING)
 
 _STATES: dict[Ending, TrialState] = {
     "complete": TrialState.COMPLETE,

@@ -16,8 +16,11 @@ from tlm_sweeps.runs import provenance
 from tlm_sweeps.runs.folders import sweep_folder
 from tlm_sweeps.runs.ledger import Ledger, writing
 from tlm_sweeps.search.coordinator import Coordinator
+from tlm_sweeps.search.devices import Asked, devices, room_on_gpus
 from tlm_sweeps.search.pool import LocalPool
 from tlm_sweeps.search.progress import SweepProgress
+from tlm_sweeps.search.settling import with_precision
+from tlm_sweeps.search.stacking import STACK, Stacking
 from tlm_sweeps.spec.difference import difference
 from tlm_sweeps.spec.fingerprint import canonical_json, fingerprint
 from tlm_sweeps.spec.sweep import SweepSpec
@@ -34,6 +37,8 @@ def sweep(
     *,
     data_dir: Path | None = None,
     workers: int | None = None,
+    device: Asked = "auto",
+    stack: int | None = None,
     argv: tuple[str, ...] = (),
 ) -> Generator[SweepProgress]:
     """Run a sweep, or go on with it: the same call resumes.
@@ -43,6 +48,9 @@ def sweep(
         runs: folder of all sweeps; this one lives in `runs/<name>`.
         data_dir: where named corpora are looked for first.
         workers: worker processes; by default one a core.
+        device: where to compute; `auto`: on the GPUs if there are any.
+        stack: most runs of one shape that a worker trains as one; by default 8 on a GPU, and 1 on a CPU, where it
+            does not pay.
         argv: the command, for the records.
 
     Yields:
@@ -53,6 +61,8 @@ def sweep(
     """
     folder = sweep_folder(runs, spec.name)
     facts_of = facts_reader(data_dir)
+    where = devices(device)
+    on_gpus = where != ("cpu",)
     ensure_feasible(spec, facts_of)
     with writing(folder) as ledger:
         _ensure_same(spec, ledger, facts_of)
@@ -66,8 +76,10 @@ def sweep(
                 "argv": canonical_json(list(origin.argv)),
             }
         )
-        with closing(LocalPool(workers or cores(), folder, data_dir)) as pool:
-            yield from Coordinator(spec, ledger, pool, facts_of, origin, fingerprint(spec)).run()
+        with closing(LocalPool(workers or (len(where) if on_gpus else cores()), folder, data_dir)) as pool:
+            settled = with_precision(spec, ledger, pool, facts_of, where[0])
+            stacking = Stacking(stack or (STACK if on_gpus else 1), room_on_gpus() if on_gpus else None)
+            yield from Coordinator(settled, ledger, pool, facts_of, origin, fingerprint(spec), where, stacking).run()
 
 
 def _ensure_same(spec: SweepSpec, ledger: Ledger, facts_of: FactsOf) -> None:
