@@ -109,7 +109,9 @@ def test_of_two_evaluations_within_a_per_cent_the_first_counts():
 
 def test_a_generation_is_as_large_however_many_trials_are_asked_for():
     def searched(trials: int) -> list[dict[str, Any]]:
-        search, settings = OptunaSearch(spec_of({"sampler": "nsga2", "trials": trials}), 0), []
+        # Of a single dimension every child is a mutant, drawn anew: nothing would be inherited.
+        space = {f"training.{name}": {"uniform": [1e-4, 1e-1]} for name in ("learning_rate", "weight_decay", "clip")}
+        search, settings = OptunaSearch(spec_of({"sampler": "nsga2", "trials": trials}, space), 0), []
         for number in range(25):
             settings.append(search.suggest(number).settings)
             search.tell(number, "complete", [settings[-1]["training.learning_rate"]])
