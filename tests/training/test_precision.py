@@ -61,6 +61,17 @@ def test_both_precisions_are_timed_and_the_faster_is_taken(text: Corpus, monkeyp
     assert faster_precision(small, text) == "bf16"
 
 
+def test_a_probe_takes_small_batches_and_leaves_the_job_as_it_was(text: Corpus, monkeypatch: pytest.MonkeyPatch):
+    large = TrainingJob(job("auto").experiment, 0, Steps(batch_size=64, windows_per_epoch=10_000, total=4))
+    seen: list[int] = []
+    monkeypatch.setattr(
+        "tlm_sweeps.training.probing.take_step", lambda state: seen.append(len(state.windows.starts(0)))
+    )
+    seconds_per_step(large, text)
+    assert seen == [16] * 8
+    assert large.steps.batch_size == 64
+
+
 def test_a_run_does_not_choose_its_precision_itself(text: Corpus):
     with pytest.raises(RunError, match="fp32 or bf16"):
         start(job("auto"), text)
