@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from tlm_sweeps.compute.planning import SweepPlan
     from tlm_sweeps.report.sources import SweepResults
+    from tlm_sweeps.search.devices import Asked
     from tlm_sweeps.search.progress import SweepProgress
     from tlm_sweeps.search.standing import SweepStatus
     from tlm_sweeps.spec.sweep import SweepSpec
@@ -52,11 +53,18 @@ def load(path: Place, overrides: Sequence[str] = ()) -> SweepSpec:
 
 
 def plan(spec: SweepSpec, *, data_dir: Place | None = None, sample: int = 50) -> SweepPlan:
-    """Every setting of a finite space (`sample` settings of an infinite one) with verdict and cost. Trains nothing."""
+    """Every setting of a finite space (`sample` settings of an infinite one) with verdict and cost. Trains nothing.
+
+    Times are this machine's when `tlm-sweeps plan --calibrate` has been run on it, else those of a typical core.
+    """
+    from tlm_sweeps.compute.calibration import machine_of, precisions_of
     from tlm_sweeps.compute.planning import plan_sweep
     from tlm_sweeps.corpora.facts import facts_reader
+    from tlm_sweeps.training.calibration import kept
 
-    return plan_sweep(spec, facts_reader(_path(data_dir)), sample=sample)
+    known = kept(precisions_of(spec)).calibrations
+    machine = machine_of(known) if known else None
+    return plan_sweep(spec, facts_reader(_path(data_dir)), sample=sample, machine=machine)
 
 
 def iter_sweep(
@@ -65,6 +73,8 @@ def iter_sweep(
     runs_dir: Place | None = None,
     data_dir: Place | None = None,
     workers: int | None = None,
+    device: Asked = "auto",
+    stack: int | None = None,
     argv: Sequence[str] = (),
 ) -> Generator[SweepProgress]:
     """Run a sweep, or go on with it, a picture at a time.
@@ -75,7 +85,9 @@ def iter_sweep(
         spec: what to run.
         runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
         data_dir: where named corpora are looked for first.
-        workers: runs at a time; default one a core.
+        workers: runs at a time; default as cores and memory allow.
+        device: `auto` computes on the GPUs, if there are any.
+        stack: most runs of one shape that are trained as one; default 8 on a GPU, 1 on a CPU.
         argv: the command, for the records; default this process's.
 
     Raises:
@@ -84,7 +96,13 @@ def iter_sweep(
     from tlm_sweeps.search.sweeping import sweep as pictures_of
 
     yield from pictures_of(
-        spec, runs_folder(_path(runs_dir)), data_dir=_path(data_dir), workers=workers, argv=tuple(argv)
+        spec,
+        runs_folder(_path(runs_dir)),
+        data_dir=_path(data_dir),
+        workers=workers,
+        device=device,
+        stack=stack,
+        argv=tuple(argv),
     )
 
 
@@ -94,6 +112,8 @@ def sweep(
     runs_dir: Place | None = None,
     data_dir: Place | None = None,
     workers: int | None = None,
+    device: Asked = "auto",
+    stack: int | None = None,
 ) -> SweepResults:
     """Run a sweep, or go on with it, to its end. The same call resumes.
 
@@ -101,9 +121,12 @@ def sweep(
         spec: what to run.
         runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
         data_dir: where named corpora are looked for first.
-        workers: runs at a time; default one a core.
+        workers: runs at a time; default as cores and memory allow.
+        device: `auto` computes on the GPUs, if there are any.
+        stack: most runs of one shape that are trained as one; default 8 on a GPU, 1 on a CPU.
     """
-    with closing(iter_sweep(spec, runs_dir=runs_dir, data_dir=data_dir, workers=workers)) as pictures:
+    pictures = iter_sweep(spec, runs_dir=runs_dir, data_dir=data_dir, workers=workers, device=device, stack=stack)
+    with closing(pictures):
         for _ in pictures:
             pass
     return results(spec.name, runs_dir)

@@ -1,8 +1,15 @@
 """`init`, `spec` and `plan`: what is written is valid, what is planned adds up, and nothing is trained."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from tlm_sweeps.compute.calibration import Calibration, Timing
+from tlm_sweeps.training import calibration as calibrations
+from tlm_sweeps.training.probes import probes
 
 Tlm = Callable[..., Any]
 
@@ -59,8 +66,9 @@ def test_the_whole_sweep_is_the_sum_of_its_plan(tlm: Tlm, spec: Path):
     feasible = [trial for trial in plan["trials"] if trial["feasible"]]
     assert plan["forecast"]["runs"] == 3 * len(feasible)
     assert plan["forecast"]["train_flops"] == 3 * sum(trial["train_flops"]["matmul"] for trial in feasible)
-    seconds = 3 * sum(trial["predicted_seconds"] for trial in feasible)
-    assert abs(plan["forecast"]["seconds"] / seconds - 1) < 1e-9
+    once = tlm("plan", spec, "--workers", "1", "--json").data
+    two_more = 2 * sum(trial["predicted_seconds"] for trial in feasible)
+    assert plan["forecast"]["seconds"] - once["forecast"]["seconds"] == pytest.approx(two_more)
 
 
 def test_a_sweep_with_a_pool_is_not_said_to_spend_more(tlm: Tlm, spec: Path):
@@ -87,3 +95,59 @@ def test_the_table_of_a_plan_fits_a_pipe_and_has_every_setting(tlm: Tlm, spec: P
 def test_a_set_overrides_the_file(tlm: Tlm, spec: Path):
     plan = tlm("plan", spec, "--set", "model.width=32", "--json").data
     assert {trial["width"] for trial in plan["trials"] if trial["feasible"]} == {32}
+
+
+@pytest.fixture
+def calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calibration:
+    """Of a machine on which every batch takes a second, made two days ago by three workers and kept."""
+    monkeypatch.setenv("TLM_CACHE", str(tmp_path / "cache"))
+    timings = tuple(
+        Timing(
+            experiment=probe.experiment,
+            vocabulary_size=probe.vocabulary_size,
+            training_seconds=1.0,
+            scoring_seconds=1.0,
+        )
+        for probe in probes("fp32")
+    )
+    made = Calibration(
+        origin=calibrations.origin("fp32"),
+        code="older",
+        made_at=(datetime.now(UTC) - timedelta(days=2, hours=1)).isoformat(),
+        workers=3,
+        timings=timings,
+        seconds_to_start=1.0,
+        seconds_per_run=0.1,
+        others_share=0.4,
+    )
+    calibrations.keep(made)
+    return made
+
+
+def test_a_plan_that_rests_on_no_calibration_says_so(tlm: Tlm, spec: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TLM_CACHE", str(spec.parent / "empty"))
+    assert "not calibrated" in tlm("plan", spec).out
+    assert tlm("plan", spec, "--json").data["calibrations"] == []
+
+
+def test_a_plan_uses_the_kept_calibration_and_says_what_it_is_worth(tlm: Tlm, spec: Path, calibrated: Calibration):
+    plan = tlm("plan", spec, "--workers", "2", "--json").data
+    steps = [(trial["steps"], trial["predicted_seconds"]) for trial in plan["trials"] if trial["feasible"]]
+    assert all(seconds > 0.3 * count for count, seconds in steps), "a step takes about a second"
+    assert plan["calibrations"][0]["made_at"] == calibrated.made_at
+    said = tlm("plan", spec, "--workers", "2").out
+    assert all(part in said for part in ("2 days ago", "for 3 workers, not for 2", "changed", "40%"))
+
+
+def test_a_damaged_calibration_is_said_and_not_used(tlm: Tlm, spec: Path, calibrated: Calibration, tmp_path: Path):
+    (file,) = (tmp_path / "cache" / "calibration").glob("*.json")
+    file.write_text("{")
+    said = tlm("plan", spec)
+    assert said.code == 0
+    assert "damaged" in said.out
+
+
+def test_a_spec_that_is_wrong_is_refused_before_anything_is_timed(tlm: Tlm, spec: Path, tmp_path: Path):
+    said = tlm("plan", spec, "--calibrate", "--set", "experiment.corpus={path: nowhere.txt}")
+    assert (said.code, said.out) == (2, "")
+    assert "timing" not in said.err

@@ -32,6 +32,26 @@ def spec_of(**changes: Any) -> SweepSpec:
     return SweepSpec.model_validate_json(json.dumps(data | changes))
 
 
+@pytest.mark.parametrize(
+    "search",
+    [
+        {"training.learning_rate": [1e-3, 1e-2], "training.clip": [None, 1.0], "training.batch_size": [16, 64]},
+        {
+            "training.schedule.kind": ["constant", "cosine"],
+            "training.predict": ["all", "last"],
+            "evaluation.every": [0.1, 1],
+        },
+        {"training.optimizer": ["adam", "sgd"], "model.dropout": [0.0, 0.1], "training.precision": ["fp32", "bf16"]},
+        {"training.weight_decay": [0.0, 0.1], "training.optimizer": ["adam", "adamw"], "model.depth": [1, 2]},
+    ],
+)
+def test_a_setting_costs_in_a_plan_of_many_what_it_costs_alone(search: dict[str, list[Any]]):
+    spec = spec_of(search=search)
+    plan = plan_sweep(spec, facts_of)
+    assert plan.feasible
+    assert list(plan.trials) == [plan_trial(spec, each.settings, facts_of) for each in plan.trials]
+
+
 def test_every_cell_of_a_finite_space_is_planned_with_its_verdict():
     plan = plan_sweep(spec_of(), facts_of)
     assert plan.whole

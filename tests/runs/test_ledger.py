@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,32 @@ def test_what_was_written_is_read_back(tmp_path: Path):
         assert [each.state for each in ledger.records()] == ["complete"]
         assert ledger.measurements("r0") == ((0.5, measurement(5)),)
         assert (ledger.spent_flops(), ledger.reserved_flops()) == (90, 0)
+
+
+def test_all_curves_are_those_of_the_runs(tmp_path: Path):
+    with writing(tmp_path / "s") as ledger:
+        for number in range(3):
+            with_run(ledger, f"r{number}", number)
+        for run_id, steps in (("r1", (5, 10, 20)), ("r0", (7,))):
+            lease = ledger.start(run_id, 100, None, NOW)
+            assert lease is not None
+            for step in steps:
+                ledger.report(lease, step / 20, measurement(step))
+        curves, val_nlls = ledger.curves(), ledger.val_nlls()
+        for run_id in ("r0", "r1"):
+            measured = ledger.measurements(run_id)
+            assert curves[run_id] == [each for _, each in measured]
+            assert val_nlls[run_id] == [(share, each.val_nll) for share, each in measured]
+        assert curves.keys() == val_nlls.keys() == {"r0", "r1"}, "what was never measured has no curve"
+
+
+def test_settings_that_came_to_nothing_are_counted_and_baselines_are_not(tmp_path: Path):
+    with writing(tmp_path / "s") as ledger:
+        for number, (verdict, baseline) in enumerate(
+            [("trial", None), ("infeasible", None), ("duplicate", None), ("infeasible", "mlp")]
+        ):
+            ledger.propose(replace(proposal(number), verdict=verdict, baseline=baseline), ())
+        assert ledger.unusable_proposals() == 2
 
 
 def test_a_result_with_an_old_lease_is_refused(tmp_path: Path):

@@ -71,6 +71,7 @@ def test_learning_rates_and_seeds_are_stacked_and_shapes_are_not(
     found = stacked(spec, 6)
     depths = {each.run_id: each.settings["model.depth"] for each in found}
     assert sorted(len(runs) for runs in sent) == [6, 6]
+    assert {each.stacked for each in found} == {6}
     assert all(len({depths[run] for run in runs}) == 1 for runs in sent)
     sent.clear()
     expected = stacked(spec, 1)

@@ -57,6 +57,7 @@ def test_every_complete_run_spends_its_budget_and_the_record_is_whole(tiny: Tiny
         missing = {name for name, value in record.model_dump().items() if value is None}
         assert missing <= {"baseline", "epochs_asked"}
         assert record.provenance.corpus["fingerprint"]
+        assert 50 * 2**20 < (record.peak_memory_bytes or 0) < 2**30
     values = {record.trial: [] for record in records}
     for record in records:
         values[record.trial].append(record.val_nll)
@@ -124,6 +125,21 @@ def test_a_paused_run_goes_on_from_its_checkpoint(tiny: Tiny, swept: Swept, tmp_
     assert results((resumed,)) == results((whole,))
     metrics = (tmp_path / "runs" / "tiny" / resumed.run_id / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in metrics] == sorted({json.loads(line)["step"] for line in metrics})
+
+
+def test_a_sweep_of_one_run_computes_with_every_worker_s_core_and_resumes_with_as_many(
+    tiny: Tiny, swept: Swept, tmp_path: Path
+):
+    spec = tiny(search={}, engine={}, budget={"flops": 2e9})
+    with closing(sweep(spec, tmp_path / "runs", workers=2)) as pictures:
+        for picture in pictures:
+            if picture.running and picture.running[0].share > 0.3:
+                break
+    (resumed,) = swept(spec, workers=1)
+    (whole,) = swept(spec, workers=2, runs="whole")
+    assert resumed.provenance.threads == whole.provenance.threads == 2
+    assert results((resumed,)) == results((whole,))
+    assert {record.provenance.threads for record in swept(tiny(seeds=2), workers=2, runs="many")} == {1}
 
 
 def test_a_diverged_run_fails_with_its_reason_and_the_sweep_goes_on(tiny: Tiny, swept: Swept):

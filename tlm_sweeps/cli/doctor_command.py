@@ -40,13 +40,11 @@ def doctor(data_dir: DataDir = None, runs_dir: RunsDir = None, *, json: Json = F
 
 
 def _findings(data_dir: Path | None, runs_dir: Path | None) -> Iterator[Finding]:
-    from tlm_sweeps.compute.footprint import cores
     from tlm_sweeps.console.corpora_views import Finding
 
     yield Finding("Python", sys.version_info >= (3, 11), f"{platform.python_version()} at {sys.executable}")
     yield from (_package(name, is_needed=is_needed) for name, is_needed in _PACKAGES.items())
-    yield Finding("cores", ok=True, found=str(cores()))
-    yield _memory()
+    yield from _machine()
     yield from _corpora(data_dir)
     yield _cache()
     yield _runs(runs_dir)
@@ -62,15 +60,23 @@ def _package(name: str, *, is_needed: bool) -> Finding:
         return Finding(name, ok=False, found="not installed: `pip install tlm-sweeps`", needed=is_needed)
 
 
-def _memory() -> Finding:
+def _machine() -> Iterator[Finding]:
+    """What a sweep may use, and who limits it when that is less than there is."""
+    from tlm_sweeps.compute.gpus import gpus
+    from tlm_sweeps.compute.machine import this_machine
     from tlm_sweeps.console.corpora_views import Finding
     from tlm_sweeps.units import format_bytes
 
-    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = Path("/sys/fs/cgroup/memory.max")
-    allowed = limit.read_text().strip() if limit.exists() else "max"
-    granted = "" if allowed == "max" else f", {format_bytes(int(allowed))} granted to this container"
-    return Finding("memory", ok=True, found=format_bytes(size) + granted)
+    granted = this_machine()
+    cores = f"{granted.cores.amount}"
+    if granted.cores.amount < granted.seen_cores:
+        cores += f" of {granted.seen_cores}: as many as {granted.cores.by} grants"
+    yield Finding("cores", ok=True, found=cores)
+    memory = f"{format_bytes(granted.memory.amount)} left of {granted.memory.by}" if granted.memory else "unknown"
+    yield Finding("memory", ok=True, found=memory)
+    for gpu in gpus():
+        free = f"{format_bytes(gpu.free_bytes)} of {format_bytes(gpu.total_bytes)} free"
+        yield Finding(f"GPU {gpu.index}", ok=True, found=f"{gpu.name}, {free}", needed=False)
 
 
 def _corpora(data_dir: Path | None) -> Iterator[Finding]:

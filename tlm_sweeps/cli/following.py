@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from tlm_sweeps.cli.interrupting import INTERRUPTED, Interrupts, interrupts
-from tlm_sweeps.cli.options import workers_of
+from tlm_sweeps.cli.options import device_of, workers_of
+from tlm_sweeps.compute.gpus import gpus
 
 if TYPE_CHECKING:
     from tlm_sweeps.console.following import Show
@@ -26,6 +27,8 @@ def follow(
     *,
     argv: tuple[str, ...],
     workers: str,
+    device: str,
+    stack: int | None = None,
     runs_dir: Path | None,
     data_dir: Path | None,
     json: bool,
@@ -37,6 +40,8 @@ def follow(
         loaded: knows the lines of its fields.
         argv: the command, for the records and for going on after an interrupt.
         workers: as given to `--workers`.
+        device: as given to `--device`.
+        stack: as given to `--stack`.
         runs_dir: as given to `--runs-dir`.
         data_dir: as given to `--data-dir`.
         json: whether stdout gets events.
@@ -53,8 +58,17 @@ def follow(
 
     runs = runs_folder(runs_dir)
     view = _view(resumes=spec.name in sweep_names(runs), json=json)
-    pictures = api.iter_sweep(spec, runs_dir=runs, data_dir=data_dir, workers=workers_of(workers), argv=argv)
+    pictures = api.iter_sweep(
+        spec,
+        runs_dir=runs,
+        data_dir=data_dir,
+        workers=workers_of(workers),
+        device=device_of(device),
+        stack=stack,
+        argv=argv,
+    )
     with interrupts() as heard, closing(pictures), located(loaded):
+        _say_of_workers(spec, workers_of(workers), data_dir, on_gpus=device_of(device) != "cpu" and bool(gpus()))
         last = _watched(pictures, view, heard)
         if last is not None:
             return last
@@ -87,6 +101,16 @@ def _view(*, resumes: bool, json: bool) -> AbstractContextManager[Show]:
     if json:
         return event_view(resumes=resumes)
     return live_view(resumes=resumes) if sys.stderr.isatty() else plain_view(resumes=resumes)
+
+
+def _say_of_workers(spec: SweepSpec, workers: int | None, data_dir: Path | None, *, on_gpus: bool) -> None:
+    from tlm_sweeps.console.streams import say
+    from tlm_sweeps.corpora.facts import facts_reader
+    from tlm_sweeps.search.sweeping import crew_of
+
+    note = crew_of(spec, facts_reader(data_dir), workers, on_gpus=on_gpus).note
+    if note:
+        say(note)
 
 
 def _say_pausing() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
-from tlm_sweeps.errors import InputError
+from tlm_sweeps.errors import InputError, did_you_mean
+from tlm_sweeps.search.devices import Asked
 
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The sweep's YAML file.", show_default=False)]
 Sets = Annotated[
@@ -24,13 +25,30 @@ DataDir = Annotated[
     typer.Option("--data-dir", metavar="DIR", help="Folder in which named corpora are looked for. Default: $TLM_DATA."),
 ]
 Workers = Annotated[
-    str, typer.Option("--workers", metavar="N|auto", help="Runs at a time, a core each. auto: every core.")
+    str,
+    typer.Option("--workers", metavar="N|auto", help="Runs at a time, a core each. auto: as cores and memory allow."),
+]
+Device = Annotated[
+    str,
+    typer.Option("--device", metavar="auto|cpu|cuda", help="Where to compute. auto: on the GPUs, if there are any."),
+]
+Stack = Annotated[
+    int | None,
+    typer.Option("--stack", min=1, help="Most runs of one shape to train as one. Default: 8 on a GPU, 1 on a CPU."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+def device_of(written: str) -> Asked:
+    """What stands behind `--device`."""
+    for known in get_args(Asked):
+        if written == known:
+            return known
+    raise InputError(f"{written} is no device", place="--device", hint=did_you_mean(written, get_args(Asked)))
+
+
 def workers_of(written: str) -> int | None:
-    """The number behind `--workers`; None for as many as there are cores."""
+    """The number behind `--workers`; None for as many as make sense."""
     if written == "auto":
         return None
     try:

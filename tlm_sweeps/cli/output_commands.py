@@ -63,9 +63,11 @@ def export(
     """Export a sweep's records, in every state."""
     from tlm_sweeps import api
     from tlm_sweeps.runs.export import to_csv, to_json, to_parquet
+    from tlm_sweeps.runs.ledger import reading
 
     folder = api.existing_folder(name, runs_dir)
-    records = api.results(name, runs_dir).records
+    with reading(folder) as ledger:
+        records = ledger.records() if format_ is not Format.optuna else ()
     match format_:
         case Format.json:
             _write_text(to_json(records) + "\n", output)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tlm_sweeps.cli.following import follow
-from tlm_sweeps.cli.options import DataDir, Json, RunsDir, Sets, Spec
+from tlm_sweeps.cli.options import DataDir, Device, Json, RunsDir, Sets, Spec
 from tlm_sweeps.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -28,13 +28,14 @@ def run(
     ] = None,
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
+    device: Device = "auto",
     *,
     json: Json = False,
 ) -> None:
     """Train one experiment once.
 
     The spec's search and baselines are left out, and the sweep of one trial is called NAME-run. What the search would
-    have given is given by --set. The same command resumes.
+    have given is given by --set. It has all cores for itself. The same command resumes.
     """
     from tlm_sweeps import api
     from tlm_sweeps.console.streams import show, write
@@ -44,7 +45,16 @@ def run(
 
     loaded = load_sweep(spec, sets or ())
     single = alone(loaded, seed, is_named=any(each.startswith("name=") for each in sets or ()))
-    follow(single, loaded, argv=context.obj, workers="1", runs_dir=runs_dir, data_dir=data_dir, json=False)
+    follow(
+        single,
+        loaded,
+        argv=context.obj,
+        workers="auto",
+        device=device,
+        runs_dir=runs_dir,
+        data_dir=data_dir,
+        json=False,
+    )
     records = api.results(single.name, runs_dir).records
     if json:
         write(to_json(records) + "\n")

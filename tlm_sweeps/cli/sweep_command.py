@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tlm_sweeps.cli.following import follow
-from tlm_sweeps.cli.options import DataDir, Json, RunsDir, Sets, Spec, Workers
+from tlm_sweeps.cli.options import DataDir, Device, Json, RunsDir, Sets, Spec, Stack, Workers
 
 if TYPE_CHECKING:
     from tlm_sweeps.search.progress import SweepProgress
@@ -21,6 +21,8 @@ def sweep(
     workers: Workers = "auto",
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
+    device: Device = "auto",
+    stack: Stack = None,
     *,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no HTML report at the end.")] = False,
     json: Json = False,
@@ -34,7 +36,15 @@ def sweep(
 
     loaded = load_sweep(spec, sets or ())
     last = follow(
-        loaded.spec, loaded, argv=context.obj, workers=workers, runs_dir=runs_dir, data_dir=data_dir, json=json
+        loaded.spec,
+        loaded,
+        argv=context.obj,
+        workers=workers,
+        device=device,
+        stack=stack,
+        runs_dir=runs_dir,
+        data_dir=data_dir,
+        json=json,
     )
     if not json:
         _show_leaderboard(last, runs_dir)

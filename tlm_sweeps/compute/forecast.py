@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import heapq
+import random
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 
-from tlm_sweeps.compute.planning import PlannedTrial, SweepPlan, trials_wanted
+from tlm_sweeps.compute.planning import PlannedTrial, SweepPlan, takes_cells_in_order, trials_wanted
+from tlm_sweeps.compute.rates import Machine
 from tlm_sweeps.spec.sweep import Account, SweepSpec
+
+_SECONDS_TO_TRACK = {"off": 0.0, "offline": 1.0, "online": 2.0}
+"""Of a run, by what W&B is told: beginning and ending its own process. Offline as computed here; online is a guess."""
+SECONDS_OF_COMMAND = 1.5
+"""Of the command: its own imports, checking the spec, the report at the end."""
+_IMAGINED_TRIALS, _MOST_IMAGINED, _LEAST_IMAGINED = 100_000, 200, 20
+"""A search whose settings nobody knows yet is imagined so often that there are about so many trials in all."""
 
 
 @dataclass(frozen=True)
@@ -21,16 +31,24 @@ class Forecast:
     train_flops: int
     """In the budget's account, at most its total."""
     seconds: float
+    """From the command to its end."""
+    seconds_low: float
+    seconds_high: float
+    """Nine of ten sweeps lie between, as far as only which settings are tried is open; equal where nothing is."""
     workers: int
 
 
-def forecast(spec: SweepSpec, plan: SweepPlan, workers: int) -> Forecast | None:
-    """What the sweep will spend if the settings it tries cost what the planned ones do on average.
+def forecast(
+    spec: SweepSpec, plan: SweepPlan, workers: int, machine: Machine | None = None, *, cores: int | None = None
+) -> Forecast | None:
+    """What the sweep will spend if the settings it tries are like the planned ones.
 
     Args:
-        spec: the sweep.
+        spec: the sweep; what its pruner will save is not foreseen.
         plan: its settings, or a sample of them.
-        workers: runs at a time, a core each.
+        workers: runs at a time.
+        machine: the one that the plan's times are for.
+        cores: that the workers share; by default each has its own.
 
     Returns:
         None when no setting is feasible, or nobody knows how many will be tried.
@@ -44,11 +62,53 @@ def forecast(spec: SweepSpec, plan: SweepPlan, workers: int) -> Forecast | None:
     tried = max(0, wanted - len(baselines)) if searched else 0
     account: Account = spec.budget.account if spec.budget else "matmul"
     flops = len(plan.seeds) * _total(lambda trial: _flops(trial, account), searched, tried, baselines)
-    seconds = len(plan.seeds) * _total(_seconds, searched, tried, baselines)
     pool = spec.budget.total if spec.budget else None
     share = min(1.0, pool / flops) if pool else 1.0
     runs = (tried + len(baselines)) * len(plan.seeds)
-    return Forecast(tried + len(baselines), runs, round(flops * share), seconds * share / min(workers, runs), workers)
+    tracked = _SECONDS_TO_TRACK[spec.tracking.wandb]
+    at_a_time = min(workers, cores or workers)
+    once = (machine or Machine()).seconds_to_start + SECONDS_OF_COMMAND
+    imagined = sorted(
+        once + share * makespan((_seconds(trial) + tracked for trial in trials for _ in plan.seeds), at_a_time)
+        for trials in _orders(spec, baselines, searched, tried)
+    )
+    low, high = imagined[len(imagined) // 20], imagined[-1 - len(imagined) // 20]
+    return Forecast(
+        trials=tried + len(baselines),
+        runs=runs,
+        train_flops=round(flops * share),
+        seconds=median(imagined),
+        seconds_low=low,
+        seconds_high=high,
+        workers=workers,
+    )
+
+
+def makespan(seconds: Iterable[float], workers: int) -> float:
+    """When the last run ends, if each worker takes the next run as soon as it is idle.
+
+    >>> makespan([3, 3, 3], workers=2), makespan([1, 1, 2], workers=2)
+    (6, 3)
+    """
+    idle_at: list[float] = [0] * workers
+    for each in seconds:
+        heapq.heapreplace(idle_at, idle_at[0] + each)
+    return max(idle_at)
+
+
+def _orders(
+    spec: SweepSpec, baselines: list[PlannedTrial], searched: list[PlannedTrial], tried: int
+) -> Iterable[Sequence[PlannedTrial]]:
+    """Trials in the order in which the sweep may take them: the one that it will, or many that it might."""
+    if tried == len(searched) and takes_cells_in_order(spec):
+        yield [*baselines, *searched]
+        return
+    draw = random.Random(0)
+    times = min(_MOST_IMAGINED, max(_LEAST_IMAGINED, _IMAGINED_TRIALS // max(1, tried)))
+    for _ in range(times if tried else 1):
+        is_enough = tried <= len(searched)  # then none is tried twice
+        chosen = draw.sample(searched, tried) if is_enough else draw.choices(searched, k=tried)
+        yield [*baselines, *chosen]
 
 
 def _total(

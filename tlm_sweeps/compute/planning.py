@@ -7,6 +7,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tlm_sweeps.compute.counting import n_params, n_params_non_embedding
@@ -28,6 +29,9 @@ BUDGET = "budget.flops"
 _DEFAULT_TRIALS = 20
 MOST_PLANNED = 20_000
 """Cells of a finite space that are planned one by one; a larger space is sampled."""
+
+_OF_NO_COST = ("learning_rate", "betas", "weight_decay", "schedule")
+"""Training fields that change neither FLOPs nor bytes nor seconds: settings that differ in these only cost alike."""
 
 FactsOf = Callable[[CorpusSpec], CorpusFacts]
 
@@ -102,7 +106,8 @@ def plan_sweep(spec: SweepSpec, facts_of: FactsOf, *, sample: int = 50, machine:
     size = space_size(spec)
     whole = size is not None and size <= MOST_PLANNED
     settings += [(None, cell) for cell in (cells(spec) if whole else draws(spec, sample))]
-    trials = tuple(plan_trial(spec, each, facts_of, baseline=name, machine=machine) for name, each in settings)
+    cost_of = _cost_reader(machine or Machine())
+    trials = tuple(_planned(spec, each, facts_of, cost_of, name) for name, each in settings)
     return SweepPlan(trials, whole, seeds_of(spec))
 
 
@@ -125,6 +130,16 @@ def plan_trial(
     machine: Machine | None = None,
 ) -> PlannedTrial:
     """Compose one setting, match it to its budget and count its cost."""
+    return _planned(spec, settings, facts_of, partial(_cost, machine=machine or Machine()), baseline)
+
+
+def _planned(
+    spec: SweepSpec,
+    settings: Mapping[str, Any],
+    facts_of: FactsOf,
+    cost_of: Callable[[Matched, CorpusFacts], Cost],
+    baseline: str | None,
+) -> PlannedTrial:
     budget_flops = settings.get(BUDGET, budgets(spec)[0])
     found: Matched | Problem
     experiment = None
@@ -135,7 +150,7 @@ def plan_trial(
         found = error.problems[0]
     if isinstance(found, Problem):
         return PlannedTrial(dict(settings), baseline, budget_flops, experiment, None, None, found)
-    cost = _cost(found, facts_of(found.experiment.corpus), machine or Machine())
+    cost = cost_of(found, facts_of(found.experiment.corpus))
     return PlannedTrial(dict(settings), baseline, budget_flops, experiment, found, cost, None)
 
 
@@ -254,6 +269,21 @@ def _match(
     if isinstance(matched, Matched) and (wrong := contradictions(matched.experiment)):
         return wrong[0]
     return matched
+
+
+def _cost_reader(machine: Machine) -> Callable[[Matched, CorpusFacts], Cost]:
+    """A function that counts what costs alike once: 0.06 ms for 1.5 ms, in a space of 20,000 cells."""
+    known: dict[tuple[Any, ...], Cost] = {}
+
+    def cost_of(matched: Matched, facts: CorpusFacts) -> Cost:
+        experiment = matched.experiment
+        training = experiment.training.model_dump(exclude=set(_OF_NO_COST))
+        key = (experiment.model, *training.values(), experiment.evaluation, matched.steps, facts)
+        if key not in known:
+            known[key] = _cost(matched, facts, machine)
+        return known[key]
+
+    return cost_of
 
 
 def _cost(matched: Matched, facts: CorpusFacts, machine: Machine) -> Cost:

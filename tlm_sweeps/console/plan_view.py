@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -11,19 +12,23 @@ from rich.text import Text
 
 from tlm_sweeps.compute.forecast import Forecast
 from tlm_sweeps.compute.planning import BUDGET, PlannedTrial, SweepPlan
+from tlm_sweeps.console.calibration_view import calibration_lines
 from tlm_sweeps.console.streams import plain
 from tlm_sweeps.console.tables import Column, fitting, table
 from tlm_sweeps.console.wording import about, counted, setting_of
 from tlm_sweeps.report.naming import format_value, short_names
 from tlm_sweeps.spec.models import width_of
 from tlm_sweeps.spec.sweep import SweepSpec
+from tlm_sweeps.training.calibration import Found
 from tlm_sweeps.units import format_bytes, format_count, format_flops, format_seconds
 
 ACCOUNTS = ("matmul", "6nd", "2nd")
 
 
-def plan_view(spec: SweepSpec, plan: SweepPlan, forecast: Forecast | None, console: Console) -> RenderableType:
-    """All of a plan, as wide as the console has room for."""
+def plan_view(
+    spec: SweepSpec, plan: SweepPlan, forecast: Forecast | None, found: Found, console: Console, *, note: str = ""
+) -> RenderableType:
+    """All of a plan, as wide as the console has room for; `note` is a word about the number of workers."""
     parts: list[RenderableType] = []
     if plan.feasible:
         columns, gone = fitting(_columns(spec, plan.feasible), console)
@@ -32,7 +37,9 @@ def plan_view(spec: SweepSpec, plan: SweepPlan, forecast: Forecast | None, conso
         parts.append(Text())
     if infeasible := [trial for trial in plan.trials if not trial.feasible]:
         parts += [table(_why(infeasible), title="Infeasible"), Text()]
-    parts += [Text(plain(line)) for line in summary_lines(spec, plan, forecast)]
+    lines = [*summary_lines(spec, plan, forecast), *([note] if note else [])]
+    lines += calibration_lines(found, forecast, datetime.now(UTC))
+    parts += [Text(plain(line)) for line in lines]
     return Group(*parts)
 
 
@@ -47,7 +54,9 @@ def summary_lines(spec: SweepSpec, plan: SweepPlan, forecast: Forecast | None) -
     how_many = f"{counted(forecast.trials, 'trial')} × {counted(len(plan.seeds), 'seed')}"
     flops, on = f"{format_flops(forecast.train_flops)} ({account})", f"on {counted(forecast.workers, 'worker')}"
     runs = counted(forecast.runs, "run")
-    return [*lines, f"the sweep: {how_many} = {runs}, {flops}, {about(forecast.seconds)} {on}"]
+    low, high = about(forecast.seconds_low), about(forecast.seconds_high).removeprefix("about ")
+    spread = "" if low.endswith(high) else f" ({low.removeprefix('about ')} to {high}, by which settings are tried)"
+    return [*lines, f"the sweep: {how_many} = {runs}, {flops}, {about(forecast.seconds)} {on}{spread}"]
 
 
 def _title(spec: SweepSpec, plan: SweepPlan) -> str:

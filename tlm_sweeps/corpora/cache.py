@@ -116,7 +116,11 @@ def fingerprint(tokens: Tokens, level: str) -> str:
 def _mapped(path: Path, dtype: np.dtype[np.integer], size: int) -> Ids:
     if path.stat().st_size != size * dtype.itemsize:
         raise ValueError(f"{path} is torn")
-    return np.memmap(path, dtype=dtype, mode="r", shape=(size,))
+    # Private pages, copied if they were ever written to, which these arrays refuse: so whoever needs a writable view,
+    # as torch does, can have one of the same memory without a way to the file.
+    mapped = np.memmap(path, dtype=dtype, mode="c", shape=(size,))
+    mapped.flags.writeable = False
+    return mapped
 
 
 def _write(tokens: Tokens, level: str, folder: Path) -> None:

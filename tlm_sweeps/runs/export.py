@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from tlm_sweeps.runs.record import Record
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -15,7 +17,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def to_json(records: tuple[Record, ...]) -> str:
     """A list of records."""
-    return json.dumps([record.model_dump(mode="json") for record in records], indent=2, ensure_ascii=False)
+    return TypeAdapter(tuple[Record, ...]).dump_json(records, indent=2).decode()
 
 
 def to_csv(records: tuple[Record, ...]) -> str:
@@ -49,14 +51,17 @@ def _column(values: list[Any]) -> list[Any]:
 
 def flat(record: Record) -> dict[str, Any]:
     """A record as one level of dotted names: `train_flops.matmul`, `settings.model.depth`, `spec.model.kind`."""
-    return _flat("", record.model_dump(mode="json"))
+    found: dict[str, Any] = {}
+    _flatten("", record.model_dump(mode="json"), found)
+    return found
 
 
-def _flat(prefix: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict) or not value:
-        return {prefix: None if value == {} else value}
-    parts = [_flat(f"{prefix}.{key}" if prefix else key, item) for key, item in value.items()]
-    return {name: item for part in parts for name, item in part.items()}
+def _flatten(prefix: str, section: dict[str, Any], found: dict[str, Any]) -> None:
+    for key, value in section.items():
+        if isinstance(value, dict) and value:
+            _flatten(f"{prefix}{key}.", value, found)
+        else:
+            found[prefix + key] = None if value == {} else value
 
 
 def _cell(value: Any) -> Any:

@@ -16,15 +16,20 @@ from tlm_sweeps.runs.record import Provenance
 _PACKAGES = ("torch", "numpy", "optuna", "wandb", "datasets", "pydantic")
 
 
-def capture(argv: tuple[str, ...] = ()) -> Provenance:
-    """The provenance of runs started by this process; the corpus is added run by run with `with_corpus`."""
+def capture(argv: tuple[str, ...] = (), threads: int = 1) -> Provenance:
+    """The provenance of runs planned by this process; the corpus is added run by run with `with_corpus`.
+
+    Args:
+        argv: the command; default this process's.
+        threads: that will compute each run. A run keeps the number it was planned with, however often it resumes.
+    """
     commit, dirty = _commit()
     return Provenance(
         commit=commit,
         dirty=dirty,
         versions={"python": platform.python_version(), "tlm_sweeps": tlm_sweeps.__version__} | _versions(),
         device=processor(),
-        threads=1,
+        threads=threads,
         argv=argv or tuple(sys.argv),
     )
 

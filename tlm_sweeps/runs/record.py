@@ -91,6 +91,8 @@ class Record(BaseModel):
     """Read once, at the end, for reporting."""
     best_step: int | None = None
     wall_seconds: float | None = None
+    stacked: int | None = None
+    """Runs that were trained as one with it, itself included: they took its wall_seconds together."""
     peak_memory_bytes: int | None = None
     """Most resident memory that its worker held since the run was last taken up, what workers share included."""
     started_at: str | None = None

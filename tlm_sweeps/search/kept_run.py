@@ -26,8 +26,9 @@ _NOT_RESULTS = ("train_flops", "stopped_early")
 class KeptRun:
     """A run from its order to its end. The coordinator hears of everything before the tracker does."""
 
-    def __init__(self, order: TrainOrder, send: Callable[[Message], None]) -> None:
+    def __init__(self, order: TrainOrder, send: Callable[[Message], None], stacked: int = 1) -> None:
         self.order = order
+        self._stacked = stacked
         self.has_ended = False
         self._send = send
         self._folder = Path(order.folder)
@@ -118,7 +119,7 @@ class KeptRun:
         reason: str = "",
     ) -> None:
         self.has_ended = True
-        measured = {**results, "peak_memory_bytes": peak_bytes()}
+        measured = {**results, "peak_memory_bytes": peak_bytes(), "stacked": self._stacked}
         ended = Ended(**self._names, state=state, results=measured, train_flops=train_flops or {}, reason=reason)
         self._send(ended)
         if self._tracker is None:

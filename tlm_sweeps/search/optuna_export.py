@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tlm_sweeps.compute.planning import BUDGET
 from tlm_sweeps.errors import InputError
-from tlm_sweeps.runs.ledger import Ledger
+from tlm_sweeps.runs.ledger import Ledger, without_collecting
 from tlm_sweeps.search.optuna_params import distribution_of, plain
 from tlm_sweeps.search.trials import is_over, outcome_of, records_by_trial
 from tlm_sweeps.spec.space import Choices, Range
@@ -49,8 +49,8 @@ def export_study(spec: SweepSpec, ledger: Ledger, path: Path) -> int:
             directions=[StudyDirection.MINIMIZE for _ in spec.engine.objectives],
         )
         study.set_metric_names(list(spec.engine.objectives))
-    trials = finished_trials(spec, ledger)
-    with closing(sqlite3.connect(path)) as connection, connection:
+    with without_collecting(), closing(sqlite3.connect(path)) as connection, connection:
+        trials = finished_trials(spec, ledger)
         write_trials(connection, trials)
     return len(trials)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tlm_sweeps.compute.planning import (
@@ -191,6 +191,7 @@ class Proposer:
         return self._searches[self._budgets.index(proposal.budget_flops)]
 
     def _remember(self, ledger: Ledger, runs: Roster) -> None:
+        curves = ledger.val_nlls() if self._spec.engine.pruner != "none" else {}
         for proposal in ledger.proposals():
             self._count(proposal)
             if proposal.baseline is not None:
@@ -200,17 +201,21 @@ class Proposer:
                     if (name, given.get(BUDGET)) != (proposal.baseline, proposal.settings.get(BUDGET))
                 ]
             else:
-                self._search_of(proposal).restore(_past(self._spec, ledger, proposal, runs.of_trial(proposal.number)))
+                self._search_of(proposal).restore(_past(self._spec, proposal, runs.of_trial(proposal.number), curves))
 
 
-def _past(spec: SweepSpec, ledger: Ledger, proposal: Proposal, records: tuple[Record, ...]) -> PastTrial:
+def _past(
+    spec: SweepSpec,
+    proposal: Proposal,
+    records: tuple[Record, ...],
+    curves: Mapping[str, Sequence[tuple[float, float]]],
+) -> PastTrial:
     ending: Ending | None = "failed"
     values: tuple[float, ...] | None = None
     reports: dict[int, float] = {}
     if proposal.verdict == "trial":
         ending, values = outcome_of(spec, records) if is_over(records) else (None, None)
-        if spec.engine.pruner != "none":
-            measured = ledger.measurements(records[0].run_id)
-            reports = {round(100 * share): measurement.val_nll for share, measurement in reversed(measured)}
-            reports = dict(sorted(reports.items()))  # of those closer than a per cent, the first one counts
+        measured = curves.get(records[0].run_id, ())
+        reports = {round(100 * share): val_nll for share, val_nll in reversed(measured)}
+        reports = dict(sorted(reports.items()))  # of those closer than a per cent, the first one counts
     return PastTrial(proposal.number, proposal.settings, proposal.sampler_state, ending, values, reports)

@@ -7,8 +7,10 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tlm_sweeps.compute.crew import Crew, crew_for
 from tlm_sweeps.compute.feasibility import ensure_feasible
-from tlm_sweeps.compute.footprint import cores
+from tlm_sweeps.compute.gpus import gpus
+from tlm_sweeps.compute.machine import this_machine
 from tlm_sweeps.compute.planning import FactsOf
 from tlm_sweeps.corpora.facts import facts_reader
 from tlm_sweeps.errors import InputError
@@ -47,7 +49,7 @@ def sweep(
         spec: what to run.
         runs: folder of all sweeps; this one lives in `runs/<name>`.
         data_dir: where named corpora are looked for first.
-        workers: worker processes; by default one a core.
+        workers: worker processes; by default as many as `crew_of` finds sensible.
         device: where to compute; `auto`: on the GPUs if there are any.
         stack: most runs of one shape that a worker trains as one; by default 8 on a GPU, and 1 on a CPU, where it
             does not pay.
@@ -64,9 +66,12 @@ def sweep(
     where = devices(device)
     on_gpus = where != ("cpu",)
     ensure_feasible(spec, facts_of)
+    crew = crew_of(spec, facts_of, workers, on_gpus=on_gpus)
     with writing(folder) as ledger:
         _ensure_same(spec, ledger, facts_of)
-        origin = provenance.capture(argv)
+        origin = provenance.capture(argv, crew.threads)
+        if on_gpus:
+            origin = origin.model_copy(update={"device": ", ".join(sorted({gpu.name for gpu in gpus()}))})
         ledger.set_meta(
             {
                 "spec": spec.model_dump_json(exclude_unset=True),
@@ -76,10 +81,19 @@ def sweep(
                 "argv": canonical_json(list(origin.argv)),
             }
         )
-        with closing(LocalPool(workers or (len(where) if on_gpus else cores()), folder, data_dir)) as pool:
+        with closing(LocalPool(crew.workers, folder, data_dir)) as pool:
             settled = with_precision(spec, ledger, pool, facts_of, where[0])
             stacking = Stacking(stack or (STACK if on_gpus else 1), room_on_gpus() if on_gpus else None)
             yield from Coordinator(settled, ledger, pool, facts_of, origin, fingerprint(spec), where, stacking).run()
+
+
+def crew_of(spec: SweepSpec, facts_of: FactsOf, workers: int | None, *, on_gpus: bool = False) -> Crew:
+    """The workers that the sweep gets on this machine, with what a user should know about their number.
+
+    Raises:
+        InputError: the text cannot be had.
+    """
+    return crew_for(spec, facts_of, this_machine(), asked=workers, gpus=gpus() if on_gpus else ())
 
 
 def _ensure_same(spec: SweepSpec, ledger: Ledger, facts_of: FactsOf) -> None:

@@ -80,7 +80,7 @@ class Worker:
         torch.set_num_threads(orders[0].threads)
         allocator.give_back()  # what the run before this one has left, so that the peak is this run's own
         forget_peak()
-        runs = [KeptRun(order, self._send) for order in orders]
+        runs = [KeptRun(order, self._send, len(orders)) for order in orders]
         try:
             for run in runs:
                 run.take_up(self._corpus(run.order.experiment.corpus))

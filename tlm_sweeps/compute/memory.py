@@ -1,0 +1,98 @@
+"""Memory of the worker that trains a run: an estimate from the spec, fitted to what real workers took.
+
+How close it is: docs/decisions/0008-workers.md, and a test that asks workers.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from tlm_sweeps.compute.counting import n_params
+from tlm_sweeps.compute.facts import CorpusFacts
+from tlm_sweeps.spec.experiment import ExperimentSpec
+from tlm_sweeps.spec.models import (
+    AttentionModel,
+    BlockModel,
+    LinearModel,
+    MlpModel,
+    TransformerModel,
+    depth_of,
+    ffn_width_of,
+    width_of,
+)
+
+LOGITS_AT_ONCE = 2**24
+"""Most logits of a batch that are held at a time (64 MiB of float32); more are made and used in parts."""
+WORKER_BYTES = 210 * 2**20
+"""A worker with torch loaded and a model of no size."""
+SHARED_BYTES = 170 * 2**20
+"""Of it, what all workers of a machine hold together: code, and what was imported before they were forked."""
+
+_FLOAT_BYTES = 4
+_COPIES_WHILE_TRAINING = 5
+"""Weights, gradients, Adam's two moments, and the best weights so far."""
+_COPIES_AT_THE_END = 7
+"""Besides, the last weights and those that are being written."""
+_LOGITS_KEPT = 4
+"""Logits, their log-softmax, and the gradients of both."""
+
+
+def memory_bytes(experiment: ExperimentSpec, facts: CorpusFacts) -> int:
+    """Most memory that a worker holds while it trains this experiment, in bytes.
+
+    Resident memory, with what workers share. Of one run: a stack on a GPU is not meant.
+    """
+    weights = n_params(experiment.model, facts.vocabulary_size)
+    training = _COPIES_WHILE_TRAINING * weights + _held_between_passes(experiment, facts.vocabulary_size)
+    floats = max(training, _COPIES_AT_THE_END * weights)
+    return round(WORKER_BYTES + _FLOAT_BYTES * floats + _corpus_bytes(facts))
+
+
+def _held_between_passes(experiment: ExperimentSpec, vocabulary_size: int) -> float:
+    """float32 numbers of a batch that the forward pass keeps for the backward pass, and that pass's own."""
+    model, batch = experiment.model, experiment.training.batch_size
+    positions = batch * model.context
+    match model:
+        case LinearModel():
+            return 3.5 * positions * width_of(model) + _logits(batch, vocabulary_size)
+        case MlpModel():
+            return 2 * positions * width_of(model) + 6 * batch * model.hidden + _logits(batch, vocabulary_size)
+        case AttentionModel() | TransformerModel():
+            is_last = experiment.training.predict == "last"
+            share = 0.5 if experiment.training.precision == "bf16" else 1.0
+            blocks = (depth_of(model) - is_last) * share * _block(model) + 2 * is_last * share * width_of(model)
+            ends = share * (14 * width_of(model) + 1.5 * ffn_width_of(model))
+            mixing = (depth_of(model) - is_last) * _attention_weights(experiment, model)
+            scored = batch if is_last else positions
+            return positions * (blocks + ends + mixing) + _logits(scored, vocabulary_size)
+        case _:
+            assert_never(model)
+
+
+def _block(model: BlockModel) -> float:
+    """Numbers a position that a block keeps."""
+    width, dropped = width_of(model), model.dropout_at if model.dropout > 0 else ()
+    masks = 2 * width * (("residual" in dropped) + ("ffn" in dropped))
+    return 9.5 * width + (4 if model.activation == "swiglu" else 2) * ffn_width_of(model) + masks
+
+
+def _attention_weights(experiment: ExperimentSpec, model: BlockModel) -> float:
+    """float32 numbers a position of a block's scores and softmax, where no kernel avoids holding them."""
+    scores = model.heads * model.context
+    if model.dropout > 0 and "attention" in model.dropout_at:
+        return 5 * scores
+    if experiment.training.precision == "bf16":
+        return 1.1 * model.heads * (model.context + 64) / 2  # keys beyond a group of queries are left out
+    return 0
+
+
+def _logits(rows: int, vocabulary_size: int) -> int:
+    """A large vocabulary's are made a quarter of `LOGITS_AT_ONCE` at a time (`training.loss`)."""
+    whole = rows * vocabulary_size
+    return _LOGITS_KEPT * (whole if whole <= LOGITS_AT_ONCE else LOGITS_AT_ONCE // 4)
+
+
+def _corpus_bytes(facts: CorpusFacts) -> int:
+    """Token ids in the cache's smallest type: pages of files, which all workers share."""
+    size = 1 if facts.vocabulary_size <= 2**8 else 2 if facts.vocabulary_size <= 2**16 else 4
+    return size * (facts.n_train + facts.n_valid + facts.n_test)
