@@ -111,7 +111,7 @@ def test_a_pruned_run_leaves_its_stack(tiny: Tiny, stacked: Callable[..., tuple[
 
 def test_an_interrupted_stack_is_resumed_from_its_checkpoints(tiny: Tiny, tmp_path: Path, stacked: Any):
     spec = tiny(
-        experiment=EXPERIMENT, search={"training.learning_rate": [1e-3, 3e-3]}, engine=GRID, budget={"flops": 2e10}
+        experiment=EXPERIMENT, search={"training.learning_rate": [1e-3, 3e-3]}, engine=GRID, budget={"flops": 4e9}
     )
     pictures = sweep(spec, tmp_path / "runs-2", workers=1, device="cpu", stack=2)
     for picture in pictures:
