@@ -21,14 +21,18 @@ def facts_of(_: CorpusSpec) -> CorpusFacts:
     return FACTS
 
 
+def experiment(width: int = 128) -> dict[str, Any]:
+    return {
+        "corpus": {"name": "python-docs"},
+        "model": {"kind": "transformer", "width": width, "context": 128, "heads": 4},
+        "training": {"epochs": 1.0, "batch_size": 64},
+    }
+
+
 def sweep(**changes: Any) -> SweepSpec:
     data: dict[str, Any] = {
         "name": "s",
-        "experiment": {
-            "corpus": {"name": "python-docs"},
-            "model": {"kind": "transformer", "width": 128, "context": 128, "heads": 4},
-            "training": {"epochs": 1.0, "batch_size": 64},
-        },
+        "experiment": experiment(),
         "search": {"model.depth": (1, 2, 8)},
         "engine": {"sampler": "grid"},
     }
@@ -84,9 +88,11 @@ def test_who_asks_for_workers_gets_them_with_a_hint_when_they_are_too_many(asked
 
 
 @pytest.mark.parametrize("changes", [{"search": {}, "engine": {}}, {"engine": {"sampler": "tpe", "trials": 1}}])
-def test_a_sweep_of_one_run_has_every_core_for_it(changes: dict[str, Any]):
-    assert crew_for(sweep(**changes), facts_of, machine()) == Crew(1, threads=8)
-    assert crew_for(sweep(**changes), facts_of, machine(), asked=3) == Crew(1, threads=3)
+def test_a_sweep_of_one_run_has_as_many_cores_as_its_steps_can_share(changes: dict[str, Any]):
+    wide = sweep(experiment=experiment(width=1024), **changes)
+    assert crew_for(wide, facts_of, machine()) == Crew(1, threads=8)
+    assert crew_for(wide, facts_of, machine(), asked=3) == Crew(1, threads=3)
+    assert crew_for(sweep(experiment=experiment(width=16), **changes), facts_of, machine()) == Crew(1)
 
 
 @pytest.mark.parametrize("changes", [{"seeds": 2}, {"baselines": {"other": {"model.depth": 2}}}])

@@ -38,3 +38,9 @@ def test_what_answers_at_once_loads_nothing_heavy(module: str) -> None:
 
 def test_a_report_is_written_without_torch_and_services() -> None:
     assert not loaded_by("tlm_sweeps.report.page") & _SERVICES
+
+
+def test_workers_are_forked_with_all_that_training_needs_and_no_service() -> None:
+    loaded = loaded_by("tlm_sweeps.search.nursery")
+    assert "torch" in loaded
+    assert not loaded & (_SERVICES | _FRAMES_AND_FIGURES) - {"torch"}

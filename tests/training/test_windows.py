@@ -1,6 +1,7 @@
 """Which windows are trained on: where they lie, how often, and that a batch depends on its step alone."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from tlm_sweeps.compute.facts import CorpusFacts
 from tlm_sweeps.compute.steps import Steps, windows_per_epoch
+from tlm_sweeps.corpora.cache import publish, read_tokens
+from tlm_sweeps.corpora.tokenising import Tokens
 from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.training.job import TrainingJob
 from tlm_sweeps.training.windows import TrainingWindows, resident, window_starts
@@ -29,6 +32,31 @@ def job_on(n_train: int, context: int, windows: str, *, predict: str = "last", b
 
 def batches(job: TrainingJob, n_train: int) -> TrainingWindows:
     return TrainingWindows(job, resident(np.arange(n_train), torch.device("cpu")))
+
+
+def test_a_split_that_is_mapped_is_not_copied_and_cannot_be_written(tmp_path: Path):
+    tokens = np.arange(70_000, 0, -1).astype(np.uint16)
+    publish(Tokens(("a",) * 2**16, tokens, tokens[:100], tokens[:100]), "word", tmp_path / "entry")
+    read = read_tokens(tmp_path / "entry")
+    assert read is not None
+    tensor = resident(read.train, torch.device("cpu"))
+    assert tensor.data_ptr() == read.train.ctypes.data
+    assert torch.equal(tensor.long(), torch.from_numpy(tokens.astype(np.int64)))
+    with pytest.raises(ValueError, match="read-only"):
+        read.train[0] = 1
+    tensor[0] = 3
+    again = read_tokens(tmp_path / "entry")
+    assert again is not None
+    assert again.train[0] == tokens[0], "the file is another matter"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32])
+def test_batches_are_the_same_from_every_type_of_token(dtype: type):
+    job = job_on(200, 7, "shuffled")
+    narrow = TrainingWindows(job, resident(np.arange(200).astype(dtype), torch.device("cpu")))
+    for step in range(10):
+        for one, other in zip(narrow.batch(step), batches(job, 200).batch(step), strict=True):
+            assert torch.equal(one, other)
 
 
 @given(n_train=st.integers(20, 200), context=st.integers(1, 12), epoch=st.integers(0, 50), seed=st.integers(0, 99))

@@ -35,7 +35,7 @@ def run(
     """Train one experiment once.
 
     The spec's search and baselines are left out, and the sweep of one trial is called NAME-run. What the search would
-    have given is given by --set. It has all cores for itself. The same command resumes.
+    have given is given by --set. All cores share its steps where they are large. The same command resumes.
     """
     from tlm_sweeps import api
     from tlm_sweeps.console.streams import show, write

@@ -5,7 +5,7 @@ Arithmetic on what `compute.machine` and `compute.gpus` found; it starts nothing
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -14,6 +14,7 @@ from tlm_sweeps.compute.machine import Granted
 from tlm_sweeps.compute.memory import SHARED_BYTES
 from tlm_sweeps.compute.planning import (
     FactsOf,
+    PlannedTrial,
     baseline_settings,
     cells,
     corners,
@@ -30,6 +31,8 @@ _COORDINATOR_BYTES = 300 * 2**20
 """The coordinator, with Optuna and the live view."""
 _SPARE_SHARE = 0.1
 """Of the memory that is granted: for what no prediction knows."""
+_FLOPS_FOR_A_THREAD = 10**10
+"""Of a step, for each thread that computes it: with less, threads wait for each other longer than they work."""
 _MOST_PLANNED, _DRAWS = 300, 100
 """Settings that are looked at for the largest run: all of a small space, the ends and a sample of a large one."""
 
@@ -51,8 +54,8 @@ def crew_for(
     """The workers that a sweep gets.
 
     A worker trains one run at a time, with one thread: two runs on two cores take less than one after the other on
-    both, and a result does not depend on how many cores there were. Only a sweep that is a single run has all cores
-    for it.
+    both, and a result does not depend on how many cores there were. Only a sweep that is a single run has more of
+    them for it, where its steps are large enough to share.
 
     Args:
         spec: the sweep.
@@ -65,7 +68,7 @@ def crew_for(
     if gpus:
         return _on_gpus(spec, facts_of, asked, gpus)
     if _is_one_run(spec):
-        return Crew(1, threads=asked or cores)
+        return Crew(1, threads=_threads_for(spec, facts_of, asked or cores))
     largest = largest_run_bytes(spec, facts_of)
     room = None if granted.memory is None else _room_for(largest, granted.memory.amount)
     if asked is None:
@@ -76,12 +79,22 @@ def crew_for(
 
 def largest_run_bytes(spec: SweepSpec, facts_of: FactsOf) -> int:
     """Predicted memory of the worker that trains the sweep's largest run; 0 when no setting is feasible."""
+    return max((each.cost.memory_bytes for each in _planned(spec, facts_of) if each.cost), default=0)
+
+
+def _planned(spec: SweepSpec, facts_of: FactsOf) -> Iterator[PlannedTrial]:
     size = space_size(spec)
     few = size is not None and size <= _MOST_PLANNED
     searched = cells(spec) if few else chain(corners(spec), draws(spec, _DRAWS))
-    every = chain(baseline_settings(spec), ((None, settings) for settings in searched))
-    planned = (plan_trial(spec, settings, facts_of, baseline=name) for name, settings in every)
-    return max((each.cost.memory_bytes for each in planned if each.cost), default=0)
+    for name, settings in chain(baseline_settings(spec), ((None, each) for each in searched)):
+        yield plan_trial(spec, settings, facts_of, baseline=name)
+
+
+def _threads_for(spec: SweepSpec, facts_of: FactsOf, cores: int) -> int:
+    """Threads that pay for the only run; where its setting is still to be drawn, for the smallest there could be."""
+    matched = (each.matched for each in _planned(spec, facts_of))
+    flops_of_a_step = min((each.train_flops.matmul / each.steps.total for each in matched if each), default=0)
+    return max(1, min(cores, int(flops_of_a_step // _FLOPS_FOR_A_THREAD)))
 
 
 def _is_one_run(spec: SweepSpec) -> bool:

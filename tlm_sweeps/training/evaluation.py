@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from tlm_sweeps.compute.steps import EvaluationWindows, evaluation_windows
@@ -26,7 +26,7 @@ class Evaluation:
     targets: int
 
 
-def evaluate(module: LanguageModel, tokens: Int[Tensor, " n"], experiment: ExperimentSpec) -> Evaluation:
+def evaluate(module: LanguageModel, tokens: Integer[Tensor, " n"], experiment: ExperimentSpec) -> Evaluation:
     """NLL over the windows that the experiment scores: so many, from the beginning of the split.
 
     Args:
@@ -50,7 +50,7 @@ def evaluate(module: LanguageModel, tokens: Int[Tensor, " n"], experiment: Exper
     return Evaluation(nll, windows.count, windows.count * (experiment.model.context if windows.score == "all" else 1))
 
 
-def scored_windows(experiment: ExperimentSpec, tokens: Int[Tensor, " n"]) -> EvaluationWindows:
+def scored_windows(experiment: ExperimentSpec, tokens: Integer[Tensor, " n"]) -> EvaluationWindows:
     """Which windows of a split the experiment scores: at least one.
 
     Raises:
@@ -69,7 +69,7 @@ def scored_windows(experiment: ExperimentSpec, tokens: Int[Tensor, " n"]) -> Eva
 @torch.inference_mode()
 def mean_over_windows(
     nll_of: Callable[[Tensor, Tensor], Tensor],
-    tokens: Int[Tensor, " n"],
+    tokens: Integer[Tensor, " n"],
     windows: EvaluationWindows,
     experiment: ExperimentSpec,
 ) -> Float[Tensor, "*k"]:

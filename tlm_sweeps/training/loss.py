@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from tlm_sweeps.compute.counting import Predict
-from tlm_sweeps.compute.footprint import LOGITS_AT_ONCE
+from tlm_sweeps.compute.memory import LOGITS_AT_ONCE
 from tlm_sweeps.models.language_model import LanguageModel
 
 

@@ -6,16 +6,28 @@ from typing import assert_never
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Integer
 from torch import Tensor
 
 from tlm_sweeps.training.job import TrainingJob
 from tlm_sweeps.training.seeding import window_stream
 
 
-def resident(tokens: np.ndarray, device: torch.device) -> Int[Tensor, " n"]:
-    """A split as a tensor that stays in memory: 4 bytes a token."""
-    return torch.from_numpy(tokens.astype(np.int32)).to(device)
+def resident(tokens: np.ndarray, device: torch.device) -> Integer[Tensor, " n"]:
+    """A split as a tensor that stays in memory.
+
+    On a CPU it is the array itself, in its own small type: mapped from the cache, its pages are the same for every
+    worker. Windows become int64 when they are gathered, which costs the same from any type. On a GPU it is a copy in
+    int32, since indexing by torch's unsigned types is young there.
+    """
+    if device.type != "cpu":
+        return torch.from_numpy(tokens.astype(np.int32)).to(device)
+    same = tokens.view()
+    try:
+        same.flags.writeable = True  # torch knows no tensor that must not be written, and warns of one; nobody writes
+    except ValueError:  # of memory that cannot be written at all
+        same = tokens.copy()
+    return torch.from_numpy(same)
 
 
 def window_starts(job: TrainingJob, n_train: int, epoch: int) -> Int[np.ndarray, " windows"]:
@@ -39,7 +51,7 @@ def window_starts(job: TrainingJob, n_train: int, epoch: int) -> Int[np.ndarray,
 class TrainingWindows:
     """The batches of a run by step number: any step's batch, in any order, always the same."""
 
-    def __init__(self, job: TrainingJob, tokens: Int[Tensor, " n"]) -> None:
+    def __init__(self, job: TrainingJob, tokens: Integer[Tensor, " n"]) -> None:
         self._job = job
         self._n_tokens = tokens.shape[0]
         self._every_window = tokens.unfold(0, job.experiment.model.context + 1, 1)
