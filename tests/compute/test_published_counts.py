@@ -5,6 +5,7 @@ import pytest
 from tlm_sweeps.compute.counting import n_params, train_flops_per_window
 from tlm_sweeps.spec.models import AttentionModel, LinearModel, MlpModel, ModelSpec, TransformerModel
 
+REFERENCE = TransformerModel(kind="transformer", depth=3, heads=4, width=128, context=128)
 CHARS, PTB_WORDS, WIKITEXT_WORDS = 65, 9_999, 33_277
 
 
@@ -74,6 +75,20 @@ def test_the_2nd_account_gives_the_published_flops(
     )
 
 
+@pytest.mark.parametrize(
+    ("model", "non_embedding"),
+    [
+        (linear(128), 128 * 128 * 65 + 65),
+        (mlp(256), 128 * 128 * 256 + 256 + 256 * 256 + 256 + 256 * 65 + 65),
+        (REFERENCE, 3 * 198_272 + 2 * 128 + 128 * 65 + 65),
+        (REFERENCE.model_copy(update={"tied_head": True}), 3 * 198_272 + 2 * 128 + 65),
+    ],
+)
+def test_the_6nd_account_counts_what_multiplies_and_no_table(model: ModelSpec, non_embedding: int):
+    """A block of width 128: 3 · 128 · 128 + 384, 128 · 128 + 128, 2 · 128 · 512 + 640 and two norms of 256."""
+    assert train_flops_per_window(model, CHARS, "all").of("6nd") == 6 * 128 * non_embedding
+
+
 def test_table_3_used_half_the_context_so_its_own_formula_gives_twice_the_published_flops():
     learned = train_flops_per_window(transformer(), CHARS, "last").times(8 * 50_000).of("2nd")
     rope = train_flops_per_window(ROPE, CHARS, "last").times(8 * 50_000).of("2nd")
@@ -82,5 +97,4 @@ def test_table_3_used_half_the_context_so_its_own_formula_gives_twice_the_publis
 
 
 def test_the_reference_step_costs_what_was_measured():
-    model = TransformerModel(kind="transformer", depth=3, heads=4, width=128, context=128)
-    assert 64 * train_flops_per_window(model, CHARS, "all").matmul == pytest.approx(34.23e9, rel=0.0005)
+    assert 64 * train_flops_per_window(REFERENCE, CHARS, "all").matmul == pytest.approx(34.23e9, rel=0.0005)
