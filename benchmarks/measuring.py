@@ -25,7 +25,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tlm_sweeps.compute.footprint import cores
+from tlm_sweeps.compute.machine import cores
 from tlm_sweeps.runs import provenance
 
 RESULTS = Path(__file__).parent / "results"

@@ -22,8 +22,8 @@ import tlm_sweeps as tlm
 from benchmarks import measuring
 from benchmarks.measuring import Measures
 from tlm_sweeps.compute.calibration import machine_of, precisions_of
-from tlm_sweeps.compute.footprint import cores
 from tlm_sweeps.compute.forecast import SECONDS_OF_COMMAND
+from tlm_sweeps.compute.machine import cores
 from tlm_sweeps.training.calibration import kept
 
 _SPEC = Path(__file__).parents[1] / "sweeps" / "quickstart.yaml"

@@ -20,7 +20,7 @@ from benchmarks.launching import Program, end_cleanly_when_told, run_all
 from benchmarks.measuring import Measured, Measures
 from benchmarks.reference import Text
 from benchmarks.sides import Rivals
-from tlm_sweeps.compute.footprint import cores
+from tlm_sweeps.compute.machine import cores
 
 _OURS = "ours"
 

@@ -143,12 +143,10 @@ def results(name: str, runs_dir: Place | None = None) -> SweepResults:
     from tlm_sweeps.search.standing import kept_spec
 
     with reading(existing_folder(name, runs_dir)) as ledger:
-        records = ledger.records()
-        curves = {record.run_id: [each for _, each in ledger.measurements(record.run_id)] for record in records}
         return SweepResults(
             spec=kept_spec(ledger),
-            records=records,
-            curves={run_id: curve for run_id, curve in curves.items() if curve},
+            records=ledger.records(),
+            curves=ledger.curves(),
             spent_flops=ledger.spent_flops(),
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             command=shlex.join(json.loads(ledger.meta("argv") or "[]")),
@@ -164,8 +162,10 @@ def records(name: str, runs_dir: Place | None = None) -> pd.DataFrame:
     import pandas as pd
 
     from tlm_sweeps.runs.export import flat
+    from tlm_sweeps.runs.ledger import reading
 
-    return pd.DataFrame([flat(record) for record in results(name, runs_dir).records])
+    with reading(existing_folder(name, runs_dir)) as ledger:
+        return pd.DataFrame([flat(record) for record in ledger.records()])
 
 
 def status(name: str, runs_dir: Place | None = None) -> SweepStatus:

@@ -88,8 +88,21 @@ def test_the_table_of_a_plan_fits_a_pipe_and_has_every_setting(tlm: Tlm, spec: P
     said = tlm("plan", spec)
     assert said.code == 0
     assert "3 settings feasible, 2 infeasible" in said.out
-    assert sum("divisible" in line for line in said.out.splitlines()) == 2
+    (why,) = (line for line in said.out.splitlines() if "divisible" in line)
+    assert why.split()[0] == "2", "settings are infeasible for the same reason, which is said once"
     assert all(line == line.rstrip() for line in said.out.splitlines())
+
+
+def test_a_plan_of_many_settings_shows_the_first_ones_and_says_how_many_more(tlm: Tlm, spec: Path):
+    rates = ", ".join(f"{number / 1000}" for number in range(1, 101))
+    many = ("--set", f"search.training.learning_rate=[{rates}]")
+    plan = tlm("plan", spec, *many, "--json").data
+    lines = tlm("plan", spec, *many).out.splitlines()
+    (more,) = (number for number, line in enumerate(lines) if "more setting" in line)
+    first = next(number for number, line in enumerate(lines) if "───" in line) + 1
+    left_out = int(lines[more].split()[1])
+    assert 0 < left_out == plan["feasible"] - (more - first)
+    assert f"{plan['infeasible']} infeasible" in "\n".join(lines)
 
 
 def test_a_set_overrides_the_file(tlm: Tlm, spec: Path):

@@ -2,8 +2,10 @@
 
 from tlm_sweeps.compute.counting import forward_flops_per_window
 from tlm_sweeps.compute.facts import CorpusFacts
-from tlm_sweeps.compute.footprint import Machine, evaluation_flops, memory_bytes, predicted_seconds
+from tlm_sweeps.compute.footprint import evaluation_flops, predicted_seconds
 from tlm_sweeps.compute.matching import Matched, match_budget
+from tlm_sweeps.compute.memory import memory_bytes
+from tlm_sweeps.compute.rates import Machine
 from tlm_sweeps.spec.experiment import CorpusSpec, EvaluationSpec, ExperimentSpec, TrainingSpec
 from tlm_sweeps.spec.models import AttentionModel
 

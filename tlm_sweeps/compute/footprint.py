@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from tlm_sweeps.compute.counting import forward_flops_per_window
 from tlm_sweeps.compute.facts import CorpusFacts
-from tlm_sweeps.compute.machine import cores  # noqa: F401 - named from here until its importers name its home
 from tlm_sweeps.compute.matching import Matched
-from tlm_sweeps.compute.memory import LOGITS_AT_ONCE, memory_bytes  # noqa: F401 - the same
 from tlm_sweeps.compute.rates import Machine, seconds_for
 from tlm_sweeps.compute.steps import evaluation_steps, evaluation_windows
 from tlm_sweeps.compute.work import Work, together, work_of_batch

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from tlm_sweeps.compute.counting import TrainFlops, train_flops_per_window
 from tlm_sweeps.compute.facts import CorpusFacts
@@ -128,7 +129,13 @@ def closed(model: ModelSpec) -> ModelSpec:
 
 def cost_of_window(experiment: ExperimentSpec, facts: CorpusFacts) -> TrainFlops:
     """Training FLOPs of one window."""
-    return train_flops_per_window(experiment.model, facts.vocabulary_size, experiment.training.predict)
+    model, predict = experiment.model, experiment.training.predict
+    return _cost_of_window(model, facts.vocabulary_size, predict)  # pyright: ignore[reportArgumentType] a frozen model has a hash
+
+
+_cost_of_window = lru_cache(maxsize=1024)(train_flops_per_window)
+_closed = lru_cache(maxsize=1024)(closed)
+"""Remembered: thousands of settings share a few models, and a sweep asks again at every step that it hears of."""
 
 
 def _steps(experiment: ExperimentSpec, facts: CorpusFacts, total: int) -> Steps:
@@ -211,8 +218,9 @@ def _at_most(matched: Matched, budget: BudgetSpec, budget_flops: int) -> Matched
 
 def _matched(experiment: ExperimentSpec, facts: CorpusFacts, steps: Steps, asked: float | None) -> Matched:
     training = experiment.training.model_copy(update={"epochs": steps.epochs_after(steps.total)})
+    model = _closed(experiment.model)  # pyright: ignore[reportArgumentType] the same
     return Matched(
-        experiment=experiment.model_copy(update={"training": training, "model": closed(experiment.model)}),
+        experiment=experiment.model_copy(update={"training": training, "model": model}),
         steps=steps,
         train_flops=flops_after(experiment, facts, steps, steps.total),
         epochs_asked=asked,

@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from tlm_sweeps.compute.collecting import without_collecting
 from tlm_sweeps.compute.counting import n_params, n_params_non_embedding
 from tlm_sweeps.compute.facts import CorpusFacts
-from tlm_sweeps.compute.footprint import Machine, evaluation_flops, memory_bytes, predicted_seconds
+from tlm_sweeps.compute.footprint import evaluation_flops, predicted_seconds
 from tlm_sweeps.compute.matching import Matched, match_budget
+from tlm_sweeps.compute.memory import memory_bytes
+from tlm_sweeps.compute.rates import Machine
 from tlm_sweeps.compute.steps import evaluation_steps
 from tlm_sweeps.errors import InputError, Problem
-from tlm_sweeps.spec.composition import compose
+from tlm_sweeps.spec.composition import composer
 from tlm_sweeps.spec.contradictions import contradictions
-from tlm_sweeps.spec.experiment import CorpusSpec, ExperimentSpec
+from tlm_sweeps.spec.experiment import CorpusSpec, ExperimentSpec, TrainingSpec
 from tlm_sweeps.spec.fingerprint import fingerprint
 from tlm_sweeps.spec.space import Choices, Range
 from tlm_sweeps.spec.sweep import SweepSpec
@@ -32,6 +35,7 @@ MOST_PLANNED = 20_000
 
 _OF_NO_COST = ("learning_rate", "betas", "weight_decay", "schedule")
 """Training fields that change neither FLOPs nor bytes nor seconds: settings that differ in these only cost alike."""
+_OF_COST = tuple(name for name in TrainingSpec.model_fields if name not in _OF_NO_COST)
 
 FactsOf = Callable[[CorpusSpec], CorpusFacts]
 
@@ -106,8 +110,9 @@ def plan_sweep(spec: SweepSpec, facts_of: FactsOf, *, sample: int = 50, machine:
     size = space_size(spec)
     whole = size is not None and size <= MOST_PLANNED
     settings += [(None, cell) for cell in (cells(spec) if whole else draws(spec, sample))]
-    cost_of = _cost_reader(machine or Machine())
-    trials = tuple(_planned(spec, each, facts_of, cost_of, name) for name, each in settings)
+    plan_one = _planner(spec, facts_of, _cost_reader(machine or Machine()))
+    with without_collecting():
+        trials = tuple(plan_one(each, name) for name, each in settings)
     return SweepPlan(trials, whole, seeds_of(spec))
 
 
@@ -130,28 +135,30 @@ def plan_trial(
     machine: Machine | None = None,
 ) -> PlannedTrial:
     """Compose one setting, match it to its budget and count its cost."""
-    return _planned(spec, settings, facts_of, partial(_cost, machine=machine or Machine()), baseline)
+    return _planner(spec, facts_of, partial(_cost, machine=machine or Machine()))(settings, baseline)
 
 
-def _planned(
-    spec: SweepSpec,
-    settings: Mapping[str, Any],
-    facts_of: FactsOf,
-    cost_of: Callable[[Matched, CorpusFacts], Cost],
-    baseline: str | None,
-) -> PlannedTrial:
-    budget_flops = settings.get(BUDGET, budgets(spec)[0])
-    found: Matched | Problem
-    experiment = None
-    try:
-        experiment = compose(spec, settings)
-        found = _match(spec, experiment, facts_of, budget_flops)
-    except InputError as error:
-        found = error.problems[0]
-    if isinstance(found, Problem):
-        return PlannedTrial(dict(settings), baseline, budget_flops, experiment, None, None, found)
-    cost = cost_of(found, facts_of(found.experiment.corpus))
-    return PlannedTrial(dict(settings), baseline, budget_flops, experiment, found, cost, None)
+def _planner(
+    spec: SweepSpec, facts_of: FactsOf, cost_of: Callable[[Matched, CorpusFacts], Cost]
+) -> Callable[[Mapping[str, Any], str | None], PlannedTrial]:
+    """A function that plans a setting under a baseline's name or none; what all settings share is made once."""
+    composed, first_budget = composer(spec), budgets(spec)[0]
+
+    def plan_one(settings: Mapping[str, Any], baseline: str | None) -> PlannedTrial:
+        budget_flops = settings.get(BUDGET, first_budget)
+        found: Matched | Problem
+        experiment = None
+        try:
+            experiment = composed(settings)
+            found = _match(spec, experiment, facts_of, budget_flops)
+        except InputError as error:
+            found = error.problems[0]
+        if isinstance(found, Problem):
+            return PlannedTrial(dict(settings), baseline, budget_flops, experiment, None, None, found)
+        cost = cost_of(found, facts_of(found.experiment.corpus))
+        return PlannedTrial(dict(settings), baseline, budget_flops, experiment, found, cost, None)
+
+    return plan_one
 
 
 def budgets(spec: SweepSpec) -> tuple[int | None, ...]:
@@ -266,9 +273,10 @@ def _match(
     if wrong := contradictions(experiment):
         return wrong[0]
     matched = match_budget(experiment, facts_of(experiment.corpus), spec.budget, budget_flops)
-    if isinstance(matched, Matched) and (wrong := contradictions(matched.experiment)):
-        return wrong[0]
-    return matched
+    if isinstance(matched, Problem) or experiment.model.width is not None:
+        return matched
+    wrong = contradictions(matched.experiment)  # A width that was open is judged only now.
+    return wrong[0] if wrong else matched
 
 
 def _cost_reader(machine: Machine) -> Callable[[Matched, CorpusFacts], Cost]:
@@ -277,11 +285,12 @@ def _cost_reader(machine: Machine) -> Callable[[Matched, CorpusFacts], Cost]:
 
     def cost_of(matched: Matched, facts: CorpusFacts) -> Cost:
         experiment = matched.experiment
-        training = experiment.training.model_dump(exclude=set(_OF_NO_COST))
-        key = (experiment.model, *training.values(), experiment.evaluation, matched.steps, facts)
-        if key not in known:
-            known[key] = _cost(matched, facts, machine)
-        return known[key]
+        training = (getattr(experiment.training, name) for name in _OF_COST)
+        key = (experiment.model, *training, experiment.evaluation, matched.steps, facts)
+        cost = known.get(key)
+        if cost is None:
+            cost = known[key] = _cost(matched, facts, machine)
+        return cost
 
     return cost_of
 

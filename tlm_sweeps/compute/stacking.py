@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from tlm_sweeps.compute.facts import CorpusFacts
-from tlm_sweeps.compute.footprint import LOGITS_AT_ONCE
+from tlm_sweeps.compute.memory import LOGITS_AT_ONCE
 from tlm_sweeps.compute.steps import Steps
 from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.fingerprint import fingerprint

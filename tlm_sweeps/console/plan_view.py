@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -23,20 +25,28 @@ from tlm_sweeps.training.calibration import Found
 from tlm_sweeps.units import format_bytes, format_count, format_flops, format_seconds
 
 ACCOUNTS = ("matmul", "6nd", "2nd")
+MOST_SHOWN = 40
+"""Rows of a table: what one can look through. 20,000 of them take half a minute to lay out, and nobody reads them."""
 
 
 def plan_view(
     spec: SweepSpec, plan: SweepPlan, forecast: Forecast | None, found: Found, console: Console, *, note: str = ""
 ) -> RenderableType:
-    """All of a plan, as wide as the console has room for; `note` is a word about the number of workers."""
+    """A plan, as wide as the console has room for: its first settings, and why others cannot be trained.
+
+    `note` is a word about the number of workers.
+    """
     parts: list[RenderableType] = []
-    if plan.feasible:
-        columns, gone = fitting(_columns(spec, plan.feasible), console)
+    if feasible := plan.feasible:
+        columns, gone = fitting(_columns(spec, feasible[:MOST_SHOWN]), console)
         parts.append(table(columns, title=_title(spec, plan)))
+        parts += _left_out(len(feasible) - MOST_SHOWN, "setting")
         parts += [Text(f"not shown for want of room: {', '.join(gone)} (see --json)", "dim")] if gone else []
         parts.append(Text())
     if infeasible := [trial for trial in plan.trials if not trial.feasible]:
-        parts += [table(_why(infeasible), title="Infeasible"), Text()]
+        kinds = _by_reason(infeasible)
+        parts.append(table(_why(kinds[:MOST_SHOWN]), title="Infeasible"))
+        parts += [*_left_out(len(kinds) - MOST_SHOWN, "reason"), Text()]
     lines = [*summary_lines(spec, plan, forecast), *([note] if note else [])]
     lines += calibration_lines(found, forecast, datetime.now(UTC))
     parts += [Text(plain(line)) for line in lines]
@@ -115,8 +125,24 @@ def _flops(account: str, trial: PlannedTrial) -> str:
     )
 
 
-def _why(trials: Sequence[PlannedTrial]) -> list[Column]:
-    return [
-        Column("setting", tuple(setting_of(trial.settings, trial.baseline) for trial in trials), is_words=True),
-        Column("why", tuple(trial.reason for trial in trials), is_words=True),
-    ]
+def _by_reason(trials: Sequence[PlannedTrial]) -> list[list[PlannedTrial]]:
+    """Trials whose reasons are alike but for the numbers in them, the most common reason first."""
+    kinds: defaultdict[str, list[PlannedTrial]] = defaultdict(list)
+    for trial in trials:
+        kinds[re.sub(r"\d[\d.,]*", "#", trial.reason)].append(trial)
+    return sorted(kinds.values(), key=len, reverse=True)
+
+
+def _why(kinds: Sequence[Sequence[PlannedTrial]]) -> list[Column]:
+    """Each reason with the first setting that it rules out; how many more, where there are more."""
+    examples = [trials[0] for trials in kinds]
+    settings = tuple(setting_of(each.settings, each.baseline) for each in examples)
+    why = Column("why", tuple(each.reason for each in examples), is_words=True)
+    if len(kinds) == sum(map(len, kinds)):
+        return [Column("setting", settings, is_words=True), why]
+    counts = Column("settings", tuple(f"{len(trials):,}" for trials in kinds))
+    return [counts, Column("for example", settings, is_words=True), why]
+
+
+def _left_out(count: int, thing: str) -> list[RenderableType]:
+    return [Text(f"and {counted(count, f'more {thing}')} (see --json)", "dim")] if count > 0 else []

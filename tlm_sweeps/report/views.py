@@ -15,6 +15,8 @@ from tlm_sweeps.units import format_count, format_flops, format_seconds
 
 _SHOWN = 25
 """Rows of a leaderboard that stand open; the others can be unfolded."""
+_MOST_ROWS = 1000
+"""Of a leaderboard, folded ones included: a browser takes seconds for more, and `export` has them all."""
 _SHOWN_UNRANKED = 10
 _NOTHING = "–"
 
@@ -88,10 +90,11 @@ def _leaderboard(results: SweepResults, found: Sequence[dict[str, Any]]) -> Tabl
     )
     rows = tuple(
         Row(_cells(row, list(names), solved=solved, named=named), "baseline" if row["baseline"] is not None else "")
-        for row in found
+        for row in found[:_MOST_ROWS]
     )
     budget = format_budget(found[0]["budget_flops"])
-    caption = f"{len(rows)} settings at {budget} a run ({results.account}), by mean validation NLL in nats per target"
+    of_them = f"the best {_MOST_ROWS:,} of {len(found):,}" if len(found) > _MOST_ROWS else f"{len(found)}"
+    caption = f"{of_them} settings at {budget} a run ({results.account}), by mean validation NLL in nats per target"
     return Table(caption, columns, rows[:_SHOWN], rows[_SHOWN:], frozenset({"baseline"}))
 
 

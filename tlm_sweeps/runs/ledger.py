@@ -8,7 +8,6 @@ is never overspent, whatever dies and whenever. This file knows tables and trans
 from __future__ import annotations
 
 import fcntl
-import gc
 import json
 import os
 import socket
@@ -20,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from tlm_sweeps.compute.collecting import without_collecting
 from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.runs.record import Measurement, Record, State
 
@@ -419,18 +419,6 @@ def _ensure_version(connection: sqlite3.Connection, folder: Path) -> None:
             f"the ledger of {folder.name} has format {version}, this program reads {_VERSION}",
             hint="use the version of tlm-sweeps that wrote it",
         )
-
-
-@contextmanager
-def without_collecting() -> Iterator[None]:
-    """Thousands of records are a million objects that all stay: looking for garbage among them is 1/4 of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _record(state: State, text: str) -> Record:

@@ -86,11 +86,11 @@ class Coordinator:
         self._stacking = stacking
         self._account: Account = spec.budget.account if spec.budget else "matmul"
         self._total = spec.budget.total if spec.budget else None
-        self._proposer = Proposer(spec, facts_of, ledger)
+        self._runs = Roster(ledger.records())
+        self._proposer = Proposer(spec, facts_of, ledger, self._runs)
         self._proposals = {proposal.number: proposal for proposal in ledger.proposals()}
         self._plans: dict[int, PlannedTrial] = {}
         self._in_flight: dict[str, InFlight] = {}
-        self._runs = Roster(ledger.records())
         self._news: list[Record] = []
         self._begun = time.monotonic()
         self._recover()
@@ -184,7 +184,8 @@ class Coordinator:
         for each in records:
             self._runs.put(each)
         self._proposals[proposal.number] = proposal
-        self._plans[proposal.number] = planned
+        if proposal.verdict == "trial":
+            self._plans[proposal.number] = planned
         self._news += [record for record in records if record.state == "infeasible"]
 
     def _lease(self, worker: int, record: Record) -> InFlight | None:
@@ -320,6 +321,7 @@ class Coordinator:
             records = self._runs.of_trial(record.trial)
         if is_over(records):
             self._proposer.tell(self._proposals[record.trial], records)
+            self._plans.pop(record.trial, None)  # Nobody asks again, and 10,000 plans are 90 MB.
 
     def _end_waiting(self, record: Record, fields: Mapping[str, object], charged: int) -> Record:
         ended = record.model_copy(update={**fields, "finished_at": _now()})

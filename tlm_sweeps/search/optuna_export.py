@@ -20,9 +20,10 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, dist
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from tlm_sweeps.compute.collecting import without_collecting
 from tlm_sweeps.compute.planning import BUDGET
 from tlm_sweeps.errors import InputError
-from tlm_sweeps.runs.ledger import Ledger, without_collecting
+from tlm_sweeps.runs.ledger import Ledger
 from tlm_sweeps.search.optuna_params import distribution_of, plain
 from tlm_sweeps.search.trials import is_over, outcome_of, records_by_trial
 from tlm_sweeps.spec.space import Choices, Range

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,18 +33,30 @@ def compose(spec: SweepSpec, settings: Mapping[str, Any]) -> ExperimentSpec:
     Raises:
         InputError: with every problem; places are dotted names of experiment fields.
     """
-    base = spec.experiment.model_dump(mode="json", exclude_unset=True)
-    data = overlaid(base, {name: value for name, value in settings.items() if name not in NOT_OF_THE_EXPERIMENT})
-    text = json.dumps(data)
-    try:
-        return ExperimentSpec.model_validate_json(text)
-    except ValidationError as error:
-        raise InputError.of(explain(error, ExperimentSpec, json.loads(text))) from None
+    return composer(spec)(settings)
+
+
+def composer(spec: SweepSpec) -> Callable[[Mapping[str, Any]], ExperimentSpec]:
+    """`compose` for many settings of one sweep, whose experiment is written down once instead of for each."""
+    base = json.dumps(spec.experiment.model_dump(mode="json", exclude_unset=True))
+
+    def compose_one(settings: Mapping[str, Any]) -> ExperimentSpec:
+        own = {name: value for name, value in settings.items() if name not in NOT_OF_THE_EXPERIMENT}
+        text = json.dumps(_overlay(json.loads(base), own))  # Read anew: a fifth of the time of a deep copy.
+        try:
+            return ExperimentSpec.model_validate_json(text)
+        except ValidationError as error:
+            raise InputError.of(explain(error, ExperimentSpec, json.loads(text))) from None
+
+    return compose_one
 
 
 def overlaid(experiment: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Plain data of an experiment with some fields set by dotted name; the original is left as it was."""
-    data = copy.deepcopy(dict(experiment))
+    return _overlay(copy.deepcopy(dict(experiment)), settings)
+
+
+def _overlay(data: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     model = data.get("model")
     kind = settings.get("model.kind")
     if isinstance(model, dict) and isinstance(kind, str) and kind in MODEL_KINDS and kind != model.get("kind"):

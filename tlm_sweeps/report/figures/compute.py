@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import plotly.graph_objects as go
@@ -35,13 +35,13 @@ def compute_info(curves: Sequence[RunCurve], ranked: Sequence[TrialResult], acco
     return ComputeInfo(account, tuple(curves), finals, tuple(envelope))
 
 
-def draw_compute(info: ComputeInfo, styles: dict[str, Style]) -> Drawn:
-    """The figure."""
+def draw_compute(info: ComputeInfo, styles: dict[str, Style], drawn: Collection[int]) -> Drawn:
+    """The figure, with curves and final points of the trials that are drawn and the frontier of all."""
     groups = [group for group in styles if any(curve.group == group for curve in info.curves)]
-    traces = [_thin(info, group, styles[group]) for group in groups]
+    traces = [_thin(info, group, styles[group], drawn) for group in groups]
     spent = [point.train_flops for curve in info.curves for point in curve.points]
     traces.append(_bold([*info.envelope, replace(info.envelope[-1], train_flops=max(spent))]))
-    traces += [_finals(info, group, styles[group]) for group in groups]
+    traces += [_finals(info, group, styles[group], drawn) for group in groups]
     figure = canvas(traces, x_title=f"training FLOPs spent ({info.account})", y_title=NLL_TITLE, height=480)
     mark_flops(figure, min(spent), max(spent))
     figure.update_yaxes(range=_worth_seeing(info))
@@ -56,8 +56,8 @@ def draw_compute(info: ComputeInfo, styles: dict[str, Style]) -> Drawn:
     return Drawn("frontier", "NLL against training FLOPs, with the frontier", description, figure)
 
 
-def _thin(info: ComputeInfo, group: str, style: Style) -> go.Scatter:
-    lines = [curve for curve in info.curves if curve.group == group]
+def _thin(info: ComputeInfo, group: str, style: Style, drawn: Collection[int]) -> go.Scatter:
+    lines = [curve for curve in info.curves if curve.group == group and curve.record.trial in drawn]
     return go.Scatter(
         x=broken([[point.train_flops for point in curve.points] for curve in lines]),
         y=broken([[point.nll for point in curve.points] for curve in lines]),
@@ -83,8 +83,8 @@ def _bold(envelope: Sequence[Point]) -> go.Scatter:
     )
 
 
-def _finals(info: ComputeInfo, group: str, style: Style) -> go.Scatter:
-    trials = [trial for trial in info.finals if trial.group == group]
+def _finals(info: ComputeInfo, group: str, style: Style, drawn: Collection[int]) -> go.Scatter:
+    trials = [trial for trial in info.finals if trial.group == group and trial.trial in drawn]
     return go.Scatter(
         x=[trial.spent_flops for trial in trials],
         y=[trial.nll for trial in trials],

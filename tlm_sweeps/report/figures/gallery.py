@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from tlm_sweeps.report.axes import Axis, axes_of
 from tlm_sweeps.report.figures.compute import compute_info, draw_compute
@@ -14,11 +14,13 @@ from tlm_sweeps.report.figures.panels import draw_panel, panel_info
 from tlm_sweeps.report.figures.parallel import draw_parallel, parallel_info
 from tlm_sweeps.report.figures.shares import draw_importance
 from tlm_sweeps.report.figures.theme import Drawn, group_styles
-from tlm_sweeps.report.frontier import run_curves
+from tlm_sweeps.report.figures.thinning import drawn_trials, thinning_note
+from tlm_sweeps.report.frontier import RunCurve, run_curves
 from tlm_sweeps.report.importance import importance
 from tlm_sweeps.report.naming import format_budget
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.statistics import TrialResult, by_budget
+from tlm_sweeps.spec.sweep import Account
 
 
 @dataclass(frozen=True)
@@ -41,30 +43,42 @@ class Gallery:
 
 
 def draw_all(results: SweepResults, ranked: Sequence[TrialResult]) -> Gallery:
-    """Every figure that these results can fill."""
-    axes = axes_of(results.spec.search)
-    together, skipped = _together(ranked, axes)
+    """Every figure that these results can fill; of very many trials, some are drawn for all."""
+    axes, curves = axes_of(results.spec.search), run_curves(results)
+    shown = drawn_trials(ranked, curves)
+    note = thinning_note(ranked, shown)
+    together, skipped = _together(ranked, axes, shown, note)
     panels = [
-        draw_panel(info, f"panel-{index}") for index, axis in enumerate(axes) if (info := panel_info(axis, ranked))
+        _noted(draw_panel(info, f"panel-{index}", shown), note)
+        for index, axis in enumerate(axes)
+        if (info := panel_info(axis, ranked))
     ]
-    return Gallery(tuple(_compute(results, ranked)), tuple(panels), tuple(together), tuple(skipped))
+    compute = [_noted(each, note) for each in _compute(results.account, curves, ranked, shown)]
+    return Gallery(tuple(compute), tuple(panels), tuple(together), tuple(skipped))
 
 
-def _compute(results: SweepResults, ranked: Sequence[TrialResult]) -> list[Drawn]:
-    curves = run_curves(results)
+def _noted(drawn: Drawn, note: str) -> Drawn:
+    return replace(drawn, description=drawn.description + note)
+
+
+def _compute(
+    account: Account, curves: Sequence[RunCurve], ranked: Sequence[TrialResult], shown: Collection[int]
+) -> list[Drawn]:
     groups = {curve.group: curve.record.baseline is not None for curve in curves}
     styles = group_styles(sorted(groups, key=lambda group: (groups[group], group)))
     drawn = []
-    if info := compute_info(curves, ranked, results.account):
-        drawn.append(draw_compute(info, styles))
-    if means := mean_curves(curves, ranked):
-        drawn.append(draw_learning(means, results.account, styles))
+    if info := compute_info(curves, ranked, account):
+        drawn.append(draw_compute(info, styles, shown))
+    if means := mean_curves(curves, [trial for trial in ranked if trial.trial in shown]):
+        drawn.append(draw_learning(means, account, styles))
     if iso := iso_curves(ranked):
-        drawn.append(draw_isoflop(iso))
+        drawn.append(draw_isoflop(iso, shown))
     return drawn
 
 
-def _together(ranked: Sequence[TrialResult], axes: Sequence[Axis]) -> tuple[list[Drawn], list[str]]:
+def _together(
+    ranked: Sequence[TrialResult], axes: Sequence[Axis], shown: Collection[int], note: str
+) -> tuple[list[Drawn], list[str]]:
     drawn: list[Drawn] = []
     skipped: list[str] = []
     titles = {axis.name: axis.title for axis in axes}
@@ -77,7 +91,7 @@ def _together(ranked: Sequence[TrialResult], axes: Sequence[Axis]) -> tuple[list
         elif axes:
             skipped.append(f"No importance{at_budget}: {found.reason}.")
         if lines := parallel_info(trials, axes):
-            drawn.append(draw_parallel(lines, f"parallel-{index}", at_budget))
+            drawn.append(_noted(draw_parallel(lines, f"parallel-{index}", at_budget, shown), note))
         if heat := heat_info(trials, axes):
             drawn.append(draw_heatmap(heat, f"heatmap-{index}", at_budget))
     return drawn, skipped

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -39,9 +39,9 @@ def iso_curves(ranked: Sequence[TrialResult]) -> list[IsoCurve]:
     return curves if len(curves) > 1 else []
 
 
-def draw_isoflop(curves: Sequence[IsoCurve]) -> Drawn:
-    """The figure."""
-    traces = [trace for index, curve in enumerate(curves) for trace in _traces(curve, index)]
+def draw_isoflop(curves: Sequence[IsoCurve], drawn: Collection[int]) -> Drawn:
+    """The figure, with points for the trials that are drawn and the hulls of all."""
+    traces = [trace for index, curve in enumerate(curves) for trace in _traces(curve, index, drawn)]
     figure = canvas(traces, x_title="parameters (embeddings included)", y_title=NLL_TITLE, height=460)
     sizes = [math.log10(_size(trial)) for curve in curves for trial in curve.trials]
     pad = 0.05 * max(max(sizes) - min(sizes), 0.1)
@@ -56,20 +56,21 @@ def draw_isoflop(curves: Sequence[IsoCurve]) -> Drawn:
     return Drawn("isoflop", "IsoFLOP curves", " ".join([*bests, note]), figure)
 
 
-def _traces(curve: IsoCurve, index: int) -> list[go.Scatter]:
+def _traces(curve: IsoCurve, index: int, drawn: Collection[int]) -> list[go.Scatter]:
     color, symbol = CYCLE[index % len(CYCLE)], SYMBOLS[index % len(SYMBOLS)]
-    texts = [plain(f"trial {trial.trial}: {trial.label}") for trial in curve.trials]
+    trials = [trial for trial in curve.trials if trial.trial in drawn]
+    texts = [plain(f"trial {trial.trial}: {trial.label}") for trial in trials]
     points = go.Scatter(
-        x=[_size(trial) for trial in curve.trials],
-        y=[trial.nll for trial in curve.trials],
+        x=[_size(trial) for trial in trials],
+        y=[trial.nll for trial in trials],
         text=texts,
         hovertemplate="%{text}<br>%{y:.4f} nats, %{x:.3s} parameters<extra></extra>",
         mode="markers",
         marker={
             "color": color,
             "symbol": symbol,
-            "size": [14 if trial is curve.best else 8 for trial in curve.trials],
-            "line": {"color": "#000000", "width": [2 if trial is curve.best else 0 for trial in curve.trials]},
+            "size": [14 if trial is curve.best else 8 for trial in trials],
+            "line": {"color": "#000000", "width": [2 if trial is curve.best else 0 for trial in trials]},
         },
         name=curve.name,
         legendgroup=curve.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -33,6 +33,7 @@ class Dot:
     at: float
     nll: float
     text: str
+    trial: int
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,14 @@ def panel_info(axis: Axis, ranked: Sequence[TrialResult]) -> PanelInfo | None:
     return PanelInfo(axis, tuple(series)) if len(values) > 1 else None
 
 
-def draw_panel(info: PanelInfo, key: str) -> Drawn:
-    """The figure."""
+def draw_panel(info: PanelInfo, key: str, drawn: Collection[int]) -> Drawn:
+    """The figure, with dots for the trials that are drawn and the lines of all."""
     alone = len(info.series) == 1
     traces = []
     for index, series in enumerate(info.series):
         aside = _ASIDE * (index - (len(info.series) - 1) / 2) if info.axis.scale == "choices" else 0.0
-        traces += _traces(series, CYCLE[index % len(CYCLE)], SYMBOLS[index % len(SYMBOLS)], aside)
+        dots = [dot for dot in series.dots if dot.trial in drawn]
+        traces += _traces(series, dots, CYCLE[index % len(CYCLE)], SYMBOLS[index % len(SYMBOLS)], aside)
     figure = canvas(traces, x_title=info.axis.title, y_title=NLL_TITLE, height=320 if alone else 380, legend=not alone)
     mark_hyperparameter(figure, info.axis)
     figure.update_yaxes(title={"font": {"size": 12}})
@@ -82,7 +84,7 @@ def draw_panel(info: PanelInfo, key: str) -> Drawn:
 
 def _series(name: str, axis: Axis, placed: Sequence[tuple[float, TrialResult]]) -> PanelSeries:
     dots = tuple(
-        Dot(at, nll, plain(f"trial {trial.trial}, seed {seed}: {trial.label}"))
+        Dot(at, nll, plain(f"trial {trial.trial}, seed {seed}: {trial.label}"), trial.trial)
         for at, trial in placed
         for seed, nll in trial.val_nll_by_seed.items()
     )
@@ -107,12 +109,12 @@ def _bin(axis: Axis, at: float) -> float:
     return min(int((at - axis.low) / (axis.high - axis.low) * _BINS), _BINS - 1)
 
 
-def _traces(series: PanelSeries, color: str, symbol: str, aside: float) -> list[go.Scatter]:
+def _traces(series: PanelSeries, dots: Sequence[Dot], color: str, symbol: str, aside: float) -> list[go.Scatter]:
     """Dots and both lines of one budget, moved a little aside so that budgets do not hide each other."""
-    dots = go.Scatter(
-        x=[dot.at + aside for dot in series.dots],
-        y=[dot.nll for dot in series.dots],
-        text=[dot.text for dot in series.dots],
+    scattered = go.Scatter(
+        x=[dot.at + aside for dot in dots],
+        y=[dot.nll for dot in dots],
+        text=[dot.text for dot in dots],
         hovertemplate="%{text}<br>%{y:.4f} nats<extra></extra>",
         mode="markers",
         marker={"color": color, "symbol": symbol, "size": 7, "opacity": 0.55},
@@ -120,7 +122,7 @@ def _traces(series: PanelSeries, color: str, symbol: str, aside: float) -> list[
         showlegend=False,
     )
     return [
-        dots,
+        scattered,
         _line(series, series.best, aside, {"color": color, "width": 2, "dash": "dot"}, named=False),
         _line(series, series.means, aside, {"color": color, "width": 2}, named=True),
     ]

@@ -7,7 +7,7 @@ our content security policy, and is a blurred bitmap on paper.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -64,13 +64,13 @@ def parallel_info(trials: Sequence[TrialResult], axes: Sequence[Axis]) -> Parall
     return ParallelInfo(titles, (*(_scaled(axis) for axis in axes), scaled), tuple(lines))
 
 
-def draw_parallel(info: ParallelInfo, key: str, at_budget: str) -> Drawn:
-    """The figure."""
+def draw_parallel(info: ParallelInfo, key: str, at_budget: str, drawn: Collection[int]) -> Drawn:
+    """The figure, with lines for the trials that are drawn."""
     best, quarter = 1, max(2, math.ceil(len(info.lines) / 4))
     traces = [
-        _lines(info.lines[quarter:], "other settings", GREY, 1, 0.55),
-        _lines(info.lines[best:quarter], "the rest of the best quarter", BLUE, 1.8, 0.9),
-        _lines(info.lines[:best], "best", VERMILLION, 3.5, 1),
+        _lines(info.lines[quarter:], drawn, "other settings", GREY, 1, 0.55),
+        _lines(info.lines[best:quarter], drawn, "the rest of the best quarter", BLUE, 1.8, 0.9),
+        _lines(info.lines[:best], drawn, "best", VERMILLION, 3.5, 1),
     ]
     figure = canvas([trace for trace in traces if trace.x], x_title="", y_title="", height=430)
     last = len(info.titles) - 1
@@ -109,7 +109,10 @@ def _scaled(axis: Axis) -> Ticks:
     return Ticks(tuple((at - axis.low) / (axis.high - axis.low) for at in axis.ticks.at), axis.ticks.text)
 
 
-def _lines(lines: Sequence[ParallelLine], name: str, color: str, width: float, opacity: float) -> go.Scatter:
+def _lines(
+    among: Sequence[ParallelLine], drawn: Collection[int], name: str, color: str, width: float, opacity: float
+) -> go.Scatter:
+    lines = [line for line in among if line.trial.trial in drawn]
     return go.Scatter(
         x=broken([list(range(len(line.heights))) for line in lines]),
         y=broken([list(line.heights) for line in lines]),
