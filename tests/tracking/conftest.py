@@ -19,7 +19,7 @@ from typing import Any, Literal
 import pytest
 
 from tlm_sweeps.runs.record import Measurement
-from tlm_sweeps.tracking import wandb_tracker
+from tlm_sweeps.tracking import wandb_nursery, wandb_tracker
 from tlm_sweeps.tracking.tracked_run import TrackedRun
 
 Behaviour = Literal["good", "hangs", "fails", "refuses", "closes", "goes away"]
@@ -182,19 +182,46 @@ def eventually() -> Eventually:
     return ask
 
 
+@dataclass(frozen=True)
+class Process:
+    """One of W&B's processes."""
+
+    pid: int
+    parent: int
+    name: str
+
+
 @pytest.fixture
-def processes_with(eventually: Eventually) -> Callable[[str], list[int]]:
-    """The processes that have this argument; there must be one, at once or in a moment."""
+def process_of(eventually: Eventually) -> Callable[[TrackedRun, str], Process]:
+    """The process of a run that has this name, which there must be at once or in a moment."""
 
-    def search(argument: str) -> list[int]:
-        found = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # it has ended meanwhile
-                if argument.encode() in (folder / "cmdline").read_bytes().split(b"\0"):
-                    found.append(int(folder.name))
-        return found
+    def search(run: TrackedRun, name: str) -> Process | None:
+        for process in _processes_in(run.folder):
+            if process.name == name:
+                return process
+        return None
 
-    return lambda argument: eventually(lambda: search(argument))
+    return lambda run, name: eventually(lambda: search(run, name))
+
+
+@pytest.fixture
+def nursery_of(process_of: Callable[[TrackedRun, str], Process]) -> Callable[[TrackedRun], int]:
+    """The nursery that a run's process came from. Tests are rough with it, so it had better be one."""
+
+    def search(run: TrackedRun) -> int:
+        parent = process_of(run, "tlm-wandb-run").parent
+        assert wandb_nursery.__file__.encode() in Path(f"/proc/{parent}/cmdline").read_bytes().split(b"\0")
+        return parent
+
+    return search
+
+
+def _processes_in(folder: Path) -> Iterator[Process]:
+    for found in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or is somebody else's
+            if (found / "cwd").readlink() == folder.resolve():
+                name = (found / "comm").read_text().strip()
+                yield Process(int(found.name), int((found / "stat").read_text().rpartition(")")[2].split()[1]), name)
 
 
 @dataclass

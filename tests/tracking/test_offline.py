@@ -17,10 +17,12 @@ import pytest
 
 from tlm_sweeps.runs.record import Measurement
 from tlm_sweeps.spec.sweep import TrackingSpec
+from tlm_sweeps.tracking import wandb_starting
 from tlm_sweeps.tracking.tracked_run import TrackedRun, wandb_id
 from tlm_sweeps.tracking.tracker import open_tracker
 
 Measure = Callable[[int], Measurement]
+ProcessOf = Callable[[TrackedRun, str], Any]
 ReadBack = Callable[[TrackedRun], list[Any]]
 OFFLINE = TrackingSpec(wandb="offline", project="shapes")
 
@@ -91,14 +93,17 @@ def test_nothing_leaks(
     monkeypatch.setenv("WANDB_MODE", "disabled")
     monkeypatch.setenv("WANDB_SERVICE", "3-1-unix-/nowhere/socket")
     monkeypatch.chdir(tmp_path)
+    wandb_starting.close_nursery()  # what an import of the client leaks, leaks here
     modules = set(sys.modules)
-    before = dict(os.environ), sys.exit, sys.excepthook, threading.active_count()
+    threads = set(threading.enumerate())
+    before = dict(os.environ), sys.exit, sys.excepthook
 
     tracker = open_tracker(OFFLINE, run)
     tracker.log(measure(1))
     tracker.finish({}, "complete")
 
-    assert (dict(os.environ), sys.exit, sys.excepthook, threading.active_count()) == before
+    assert (dict(os.environ), sys.exit, sys.excepthook) == before
+    assert set(threading.enumerate()) <= threads
     assert capfd.readouterr() == ("", "")
     assert not [name for name in set(sys.modules) - modules if name.partition(".")[0] == "wandb"]
     monkeypatch.delenv("WANDB_SERVICE")
@@ -145,11 +150,11 @@ def test_when_everything_is_killed_at_once_no_flushed_point_is_lost(
     training: subprocess.Popen[bytes],
     run: TrackedRun,
     read_back: ReadBack,
-    processes_with: Callable[[str], list[int]],
+    process_of: ProcessOf,
+    nursery_of: Callable[[TrackedRun], int],
 ):
-    client = processes_with(str(run.folder))
-    core = processes_with(str(client[0]))  # wandb-core names its parent
-    for process in core + client:
+    client, core = process_of(run, "tlm-wandb-run"), process_of(run, "wandb-core")
+    for process in (nursery_of(run), core.pid, client.pid):
         os.kill(process, signal.SIGKILL)
     training.kill()
     (kept,) = read_back(run)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from tlm_sweeps.tracking.tracked_run import TrackedRun
 from tlm_sweeps.tracking.tracker import Silent, open_tracker
 
 Measure = Callable[[int], Measurement]
-Processes = Callable[[str], list[int]]
+ProcessOf = Callable[[TrackedRun, str], Any]
 everywhere = pytest.mark.parametrize(
     "tracking", [TrackingSpec(), TrackingSpec(wandb="offline")], ids=["off", "offline"]
 )
@@ -89,11 +90,11 @@ def test_a_wandb_process_that_stands_still_is_never_waited_for(
     measure: Measure,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
-    processes_with: Processes,
+    process_of: ProcessOf,
 ):
     monkeypatch.setattr(wandb_tracker, "FINISH_SECONDS", 0.5)
     tracker = open_tracker(TrackingSpec(wandb="offline"), run)
-    (process,) = processes_with(str(run.folder))
+    process = process_of(run, "tlm-wandb-run").pid
     os.kill(process, signal.SIGSTOP)
     try:
         before = time.monotonic()
@@ -108,10 +109,10 @@ def test_a_wandb_process_that_stands_still_is_never_waited_for(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds W&B's process in /proc")
 def test_a_wandb_process_that_dies_is_not_missed(
-    run: TrackedRun, measure: Measure, caplog: pytest.LogCaptureFixture, processes_with: Processes
+    run: TrackedRun, measure: Measure, caplog: pytest.LogCaptureFixture, process_of: ProcessOf
 ):
     tracker = open_tracker(TrackingSpec(wandb="offline"), run)
-    (process,) = processes_with(str(run.folder))
+    process = process_of(run, "tlm-wandb-run").pid
     os.kill(process, signal.SIGKILL)
     for step in range(100):
         tracker.log(measure(step))

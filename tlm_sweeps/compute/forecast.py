@@ -12,7 +12,7 @@ from tlm_sweeps.compute.planning import PlannedTrial, SweepPlan, takes_cells_in_
 from tlm_sweeps.compute.rates import Machine
 from tlm_sweeps.spec.sweep import Account, SweepSpec
 
-_SECONDS_TO_TRACK = {"off": 0.0, "offline": 1.0, "online": 2.0}
+_SECONDS_TO_TRACK = {"off": 0.0, "offline": 0.2, "online": 2.0}
 """Of a run, by what W&B is told: beginning and ending its own process. Offline as computed here; online is a guess."""
 SECONDS_OF_COMMAND = 1.5
 """Of the command: its own imports, checking the spec, the report at the end."""

@@ -1,10 +1,12 @@
 """The program that speaks to W&B for one run: lines of JSON in, the wandb client out.
 
-wandb_tracker.py starts it as a script; it imports nothing of this package and refuses to know what the numbers mean.
+A fork of wandb_nursery.py goes on with it, or wandb_starting.py starts it as a script; it imports nothing of this
+package and refuses to know what the numbers mean.
 
-In, one JSON object a line: `{"open": {...}}` first, then `{"step": n, "log": {...}}` for every point, at last
-`{"finish": {summary}, "exit_code": n}` or `{"preempted": true}`. The end of input without a last word means that
-training died: the run is closed as failed. Out: a line for people, only when something is wrong.
+In, one JSON object a line: `{"open": {...}, "environment": {...}}` first, then `{"step": n, "log": {...}}` for every
+point, at last `{"finish": {summary}, "exit_code": n}` or `{"preempted": true}`. The end of input without a last word
+means that training died: the run is closed as failed. Out: a line for people when something is wrong, and `DONE` when
+the run is closed. Then this process ends, and so does what it reports.
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import wandb
 
+DONE = "done"
 SYNC_SECONDS = 3.0
 """How long the last upload may take; what is late stays on disk for `wandb sync`. Without it, a server that is gone
 holds `finish()` for more than two minutes."""
@@ -125,10 +129,12 @@ def listen(told: queue.SimpleQueue[dict[str, Any] | None]) -> None:
     end.start()
 
 
-def main() -> None:
-    """Serve one run, from the first line to the last."""
+def main() -> int:
+    """Serve one run, from the first line to the last; the exit code that says how it went."""
     reports = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what anybody prints goes to the log, not into the reports
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text("tlm-wandb-run", encoding="ascii")  # what `top` shows
 
     def report(line: str) -> None:
         with contextlib.suppress(BrokenPipeError):  # training has left, nobody listens
@@ -139,10 +145,29 @@ def main() -> None:
     try:
         first = told.get()
         if first is not None:
+            os.environ.clear()
+            os.environ.update(first["environment"])
+            os.chdir(first["open"]["folder"])  # else the client would look for settings where training was started
             follow(open_run(first["open"], report), told)
-    except BaseException as error:
+            _leave_client(0)
+            report(DONE)
+    except BaseException as error:  # noqa: BLE001 - it is told, whatever it is, and this process ends in any case
+        traceback.print_exc()
         report(f"{_first_line(error)} (more in tracking.log)")
-        raise
+        with contextlib.suppress(Exception):
+            _leave_client(1)
+        return 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
+
+
+def _leave_client(exit_code: int) -> None:
+    """Close what is open and end wandb-core: the client does so at an interpreter's exit, which a fork has not."""
+    import wandb
+
+    wandb.teardown(exit_code)
 
 
 def _first_line(error: BaseException) -> str:
@@ -150,4 +175,4 @@ def _first_line(error: BaseException) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    os._exit(main())  # there is nothing left to clean up

@@ -1,4 +1,4 @@
-"""The W&B tracker's near side: it starts a process of its own for W&B, and only ever writes lines to its pipe.
+"""The W&B tracker's near side: it has a process of its own for W&B, and only ever writes lines to its pipe.
 
 Training's process never imports wandb. The client patches `sys.exit`, sets environment variables, starts threads,
 hangs at exit while a server is silent and interrupts the main thread when someone presses Stop; here all of that
@@ -12,9 +12,6 @@ import json
 import logging
 import os
 import select
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +20,7 @@ from typing import Any
 
 from tlm_sweeps.runs.record import Measurement, State
 from tlm_sweeps.spec.sweep import TrackingSpec
-from tlm_sweeps.tracking import tracked_run, wandb_run
+from tlm_sweeps.tracking import tracked_run, wandb_run, wandb_starting
 from tlm_sweeps.tracking.tracked_run import TrackedRun
 
 INIT_SECONDS = 10.0
@@ -57,12 +54,16 @@ class WandbTracker:
 
     def __init__(self, tracking: TrackingSpec, run: TrackedRun) -> None:
         self._run = run
-        self._process: subprocess.Popen[bytes] | None = None
+        self._far: wandb_starting.FarSide | None = None
         self._unsent = bytearray()
+        self._heard = b""
+        self._has_all_been_heard = False
         self._has_warned = False
         with self._never_in_the_way():
-            self._process = _start(run.folder)
-            self._tell({"open": _opening(tracking, run)})
+            folder = run.folder.resolve()
+            environment = _environment(folder / "wandb")
+            self._far = wandb_starting.start(folder, environment)
+            self._tell({"open": _opening(tracking, run), "environment": environment})
 
     def log(self, measurement: Measurement) -> None:
         """See `Tracker.log`."""
@@ -92,18 +93,17 @@ class WandbTracker:
 
     def _tell(self, message: Mapping[str, Any]) -> None:
         """Queue a line and push out what the pipe takes now; what it does not take waits for the next call."""
-        if self._process is None:
+        if self._far is None:
             return
         self._unsent += json.dumps(message, default=str).encode() + b"\n"
         if len(self._unsent) > UNSENT_BYTES:
             raise BufferError("the W&B process has stopped reading")
-        self._push(self._process)
+        self._push(self._far)
 
-    def _push(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdin is not None  # for the type checker: `_start` pipes it
+    def _push(self, far: wandb_starting.FarSide) -> None:
         try:
             while self._unsent:
-                del self._unsent[: os.write(process.stdin.fileno(), self._unsent)]
+                del self._unsent[: os.write(far.told.fileno(), self._unsent)]
         except BlockingIOError:
             return  # full: the rest stays queued
         except BrokenPipeError:
@@ -111,36 +111,37 @@ class WandbTracker:
 
     def _end(self, message: Mapping[str, Any]) -> None:
         """Say the last word, close the pipe, and wait a bounded time for the other side to close the run."""
-        process, deadline = self._process, time.monotonic() + FINISH_SECONDS
-        if process is None:
+        far, deadline = self._far, time.monotonic() + FINISH_SECONDS
+        if far is None:
             return
-        assert process.stdin is not None  # for the type checker: `_start` pipes it
         self._tell(message)
         while self._unsent and (left := deadline - time.monotonic()) > 0:
-            select.select([], [process.stdin], [], left)
-            self._push(process)
-        process.stdin.close()
-        try:
-            code = process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
+            select.select([], [far.told], [], left)
+            self._push(far)
+        far.told.close()
+        while not self._has_all_been_heard and (left := deadline - time.monotonic()) > 0:
+            select.select([far.reports], [], [], left)
             self._hear()
+        if not self._has_all_been_heard:
             self._warn(f"not done {FINISH_SECONDS:g} s after the run's end; it goes on in the background")
-        else:
-            self._hear()
-            if code != 0:
-                self._warn(f"its process ended with exit code {code}")
+            wandb_starting.close_nursery()  # which may be what stands still: the next run has a new one
+        elif not self._heard.endswith(f"{wandb_run.DONE}\n".encode()):
+            self._warn("its process ended before the run was closed")
         self._leave()
 
     def _hear(self) -> None:
-        """Pass on what the other side reports, if anything."""
-        if self._process is None or self._process.stdout is None or self._process.stdout.closed:
+        """Take in what the other side reports, if anything, and pass on its first complaint."""
+        if self._far is None:
             return
         try:
-            report = os.read(self._process.stdout.fileno(), 2**16)
+            report = os.read(self._far.reports.fileno(), 2**16)
         except BlockingIOError:
             return
-        if report:
-            self._warn(report.decode(errors="replace").strip().splitlines()[0])
+        self._heard += report
+        self._has_all_been_heard = not report
+        (first, *_) = self._heard.decode(errors="replace").splitlines() or [wandb_run.DONE]
+        if first != wandb_run.DONE:
+            self._warn(first)
 
     def _warn(self, what: str) -> None:
         if not self._has_warned:
@@ -149,36 +150,11 @@ class WandbTracker:
             _log.warning("W&B: %s. Run %s is not affected; %s holds what W&B got.", what, self._run.run_id, kept)
 
     def _leave(self) -> None:
-        """Fall silent. The other process, if it still runs, sees the end of the pipe and ends in a bounded time."""
-        process, self._process = self._process, None
+        """Fall silent, and let the other process end by itself."""
+        far, self._far = self._far, None
         self._unsent.clear()
-        if process is None:
-            return
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
-        if process.poll() is None:
-            threading.Thread(target=process.wait, daemon=True).start()  # so that it leaves no zombie
-
-
-def _start(folder: Path) -> subprocess.Popen[bytes]:
-    home = folder.resolve() / "wandb"
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "tracking.log").open("ab") as talk:
-        process = subprocess.Popen(
-            [sys.executable, "-P", wandb_run.__file__, str(folder)],  # the folder only names it in `ps`
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=talk,
-            bufsize=0,
-            cwd=folder,
-            env=_environment(home),
-            start_new_session=True,  # Ctrl-C is for training; W&B's process ends when training says so
-        )
-    for pipe in (process.stdin, process.stdout):
-        assert pipe is not None  # for the type checker
-        os.set_blocking(pipe.fileno(), False)
-    return process
+        if far is not None:
+            far.leave()
 
 
 def _environment(home: Path) -> dict[str, str]:
