@@ -66,6 +66,7 @@ def test_a_line_of_a_failed_run_says_why():
 def test_a_resumed_sweep_says_what_is_done():
     assert beginning_of(PROGRESS, resumes=True) == "resuming: 12 of 15 trials done"
     assert beginning_of(PROGRESS, resumes=False) == "shape: 15 trials, 3 TFLOPs to spend"
+    assert beginning_of(replace(PROGRESS, precision="bf16"), resumes=False).endswith("3 TFLOPs to spend, in bf16")
     over = replace(PROGRESS, running=())
     assert "nothing left to train" in beginning_of(over, resumes=True)
     assert ending_of(PROGRESS) == "done: 12 complete, 2 running, 1 failed"

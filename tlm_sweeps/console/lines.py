@@ -43,7 +43,9 @@ def beginning_of(progress: SweepProgress, *, resumes: bool) -> str:
 
 def _wanted(progress: SweepProgress) -> str:
     trials = "as many trials as fit" if progress.trials_wanted is None else counted(progress.trials_wanted, "trial")
-    return f"{trials}, {format_flops(progress.total_flops)} to spend" if progress.total_flops else trials
+    spending = f"{format_flops(progress.total_flops)} to spend" if progress.total_flops else ""
+    computing = "" if progress.precision == "fp32" else f"in {progress.precision}"
+    return ", ".join(each for each in (trials, spending, computing) if each)
 
 
 def ending_of(progress: SweepProgress) -> str:

@@ -58,6 +58,8 @@ def _summary(progress: SweepProgress) -> Table:
         grid.add_row("spent", spent_of(progress).removesuffix(" spent"))
     grid.add_row("trials", Text(", ".join(each for each in (_trials(progress), left_of(progress)) if each)))
     grid.add_row("runs", Text(states_in_words(progress.states)))
+    if progress.precision != "fp32":
+        grid.add_row("in", Text(progress.precision))
     grid.add_row("best", _best(progress.best))
     return grid
 

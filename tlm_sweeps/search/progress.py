@@ -44,6 +44,8 @@ class SweepProgress:
     remaining_seconds: float | None
     news: tuple[Record, ...]
     """Runs that ended since the last picture."""
+    precision: str = "fp32"
+    """What runs compute in that do not say so themselves: `auto` has been settled."""
 
 
 def picture(
@@ -74,6 +76,7 @@ def picture(
         elapsed_seconds=elapsed_seconds,
         remaining_seconds=_seconds(to_spend - spent_flops, flops_per_second) if to_spend else None,
         news=news,
+        precision=spec.experiment.training.precision,
     )
 
 

@@ -62,8 +62,6 @@ def _probed(spec: SweepSpec, pool: LocalPool, facts_of: FactsOf, device: str) ->
         _LOG.warning("precision: fp32, since timing both failed: %s", found.reason)
         return {"precision": "fp32", "seconds_per_step": {}}
     precision = min(found.seconds, key=lambda each: found.seconds[each])
-    times = max(found.seconds.values()) / min(found.seconds.values())
-    _LOG.info("precision: %s, %.1f times as fast here as the other", precision, times)
     return {"precision": precision, "seconds_per_step": found.seconds}
 
 
