@@ -51,6 +51,19 @@ def end_cleanly_when_told() -> None:
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Put SIGTERM off until a program that is being started is known to whoever would end it."""
+    told: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    for number in told:
+        signal.raise_signal(number)
+
+
 def run_all(programs: Sequence[Program], at_once: int) -> Measures:
     """Run programs, some at a time, each as soon as there is room.
 
@@ -66,8 +79,9 @@ def run_all(programs: Sequence[Program], at_once: int) -> Measures:
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
-                started = _Running(waiting.pop(0))
-                running[started.process.pid] = started
+                with _undisturbed():
+                    started = _Running(waiting.pop(0))
+                    running[started.process.pid] = started
             time.sleep(_POLL_SECONDS)
             for pid, each in list(running.items()):
                 ended = each.peak_if_ended()
@@ -174,13 +188,15 @@ class _Running:
 def _following(program: Program) -> Iterator[tuple[_Running, Iterator[tuple[float, str]]]]:
     """A started program with its lines, each with the seconds from the launch at which it came."""
     reading, writing = os.pipe()
-    running = _Running(program, stdout=writing)
-    os.close(writing)
+    running: _Running | None = None
     try:
+        with _undisturbed():
+            running = _Running(program, stdout=writing)
+        os.close(writing)
         with os.fdopen(reading, "rb", buffering=0) as pipe:
             yield running, _timed_lines(pipe, running)
     finally:
-        if running.process.returncode is None:
+        if running is not None and running.process.returncode is None:
             running.kill()
 
 
