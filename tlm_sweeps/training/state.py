@@ -136,6 +136,6 @@ def start(job: TrainingJob, corpus: TokenisedCorpus, device: torch.device = CPU)
 def _precision(job: TrainingJob) -> Precision:
     precision = job.experiment.training.precision
     if precision == "auto":
-        hint = "`training.probing.faster_precision` settles it"
+        hint = "a sweep settles `auto` before its first run; by itself a run is told"
         raise RunError("the precision of a run must be fp32 or bf16", place="training.precision", hint=hint)
     return precision
