@@ -152,6 +152,7 @@ def _tracked(order: TrainOrder, folder: Path, state: RunState) -> TrackedRun:
         resumed_from_step=state.step or None,
         folder=folder,
         provenance=order.provenance,
+        place=order.place,
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from tlm_sweeps.runs.record import Measurement
 from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.sweep import Account, TrackingSpec
+from tlm_sweeps.tracking.tracked_run import WandbPlace
 
 
 class Message(BaseModel):
@@ -49,6 +50,8 @@ class TrainOrder(Message):
     judged: bool
     """Whether the worker waits for a verdict after each measurement."""
     tracking: TrackingSpec
+    place: WandbPlace | None = None
+    """Where the run belongs when it is part of a W&B sweep."""
     provenance: dict[str, object]
 
 

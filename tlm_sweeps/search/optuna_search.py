@@ -22,7 +22,7 @@ from optuna.trial import TrialState, create_trial
 from tlm_sweeps.search.hindsight import OF_SAMPLER, Finished, Hindsight, ShownTrials, standing_of
 from tlm_sweeps.search.optuna_params import distribution_of, to_param, to_setting
 from tlm_sweeps.search.trials import Ending
-from tlm_sweeps.spec.sweep import OptunaEngine, SweepSpec
+from tlm_sweeps.spec.sweep import EngineSpec, SweepSpec
 
 _STATES: dict[Ending, TrialState] = {
     "complete": TrialState.COMPLETE,
@@ -199,7 +199,7 @@ class OptunaSearch:
         return self._storage.get_study_system_attrs(self._study_id)
 
 
-def _sampler(engine: OptunaEngine, seed: int) -> optuna.samplers.BaseSampler:
+def _sampler(engine: EngineSpec, seed: int) -> optuna.samplers.BaseSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # we pin optuna
         match engine.sampler:
@@ -215,7 +215,7 @@ def _sampler(engine: OptunaEngine, seed: int) -> optuna.samplers.BaseSampler:
                 return optuna.samplers.NSGAIISampler(seed=seed, population_size=_POPULATION)
 
 
-def _pruner(engine: OptunaEngine) -> optuna.pruners.BasePruner:
+def _pruner(engine: EngineSpec) -> optuna.pruners.BasePruner:
     """Pruners count in per cent of the budget spent."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from tlm_sweeps.spec.experiment import ExperimentSpec
-from tlm_sweeps.spec.fields import Count, Flops, Name, Part, Share, Tag
+from tlm_sweeps.spec.fields import Count, Flops, Name, Part, Share
+from tlm_sweeps.spec.fields import Tag as RunTag
 from tlm_sweeps.spec.settings import Settings
 from tlm_sweeps.spec.space import Dimension
 
@@ -51,6 +52,45 @@ class OptunaEngine(Part):
     """Seed of the search itself (the runs have their own)."""
 
 
+class WandbEngine(Part):
+    """The search, by W&B: its server hands settings to agents on any machine; offline, this machine searches alike."""
+
+    kind: Literal["wandb"]
+    """The engine."""
+    method: Literal["grid", "random", "bayes"] = "bayes"
+    """How settings are proposed; `grid` trains every feasible cell of a finite space."""
+    scheduler: Literal["server", "optuna"] = "server"
+    """Who proposes: W&B's server, or a local Optuna study that drives the W&B sweep and knows what fits the budget."""
+    trials: Count | None = None
+    """Settings to train at each budget. Default: all cells of a grid, else 20."""
+    pruner: Literal["none", "hyperband"] = "none"
+    """Whether unpromising trials are stopped early, judged at equal shares of spent FLOPs."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seed of the search where this machine searches; W&B's server has its own."""
+
+    @property
+    def sampler(self) -> Literal["grid", "random", "tpe"]:
+        """The Optuna sampler that searches as the method does: where this machine searches, it is this one."""
+        return "tpe" if self.method == "bayes" else self.method
+
+    @property
+    def objectives(self) -> tuple[Literal["val_nll"]]:
+        """What is minimised."""
+        return ("val_nll",)
+
+
+def _kind_of_engine(given: Any) -> str:
+    """`optuna` where nothing is said."""
+    kind = given.get("kind", "optuna") if isinstance(given, dict) else getattr(given, "kind", "optuna")
+    return kind if isinstance(kind, str) else "optuna"
+
+
+EngineSpec = Annotated[
+    Annotated[OptunaEngine, Tag("optuna")] | Annotated[WandbEngine, Tag("wandb")], Discriminator(_kind_of_engine)
+]
+"""Who searches."""
+
+
 class TrackingSpec(Part):
     """What runs tell W&B while they train. Results never depend on it."""
 
@@ -60,7 +100,7 @@ class TrackingSpec(Part):
     """W&B project."""
     entity: Name | None = None
     """W&B user or team; the account's default when left out."""
-    tags: tuple[Tag, ...] = ()
+    tags: tuple[RunTag, ...] = ()
     """Tags put on every run."""
 
 
@@ -79,7 +119,7 @@ class SweepSpec(Part):
     """Named settings trained beside the search at the same budget: dotted names and values (or nested mappings)."""
     budget: BudgetSpec | None = None
     """The FLOP budget. Without one (single runs only), `training.epochs` says how long to train."""
-    engine: OptunaEngine = OptunaEngine()
+    engine: EngineSpec = OptunaEngine()
     """How the space is searched."""
     seeds: Count | Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)] = 1
     """Runs for each trial: a number (seeds 0, 1, …) or the seeds themselves."""

@@ -36,6 +36,18 @@ _FROM_RECORD = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class WandbPlace:
+    """Where a run of a W&B sweep belongs there."""
+
+    sweep_id: str
+    """The sweep that it hangs under."""
+    run_id: str | None = None
+    """Its id, when the server or an earlier session gave it one; None: `wandb_id` makes one."""
+    group: str | None = None
+    """Its group, when that is not the trial's number; runs of one group differ in their seed only."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrackedRun:
     """A run as its tracker sees it when it opens."""
 
@@ -61,6 +73,8 @@ class TrackedRun:
     resumed_from_step: int | None = None
     """Optimizer steps done when this session began; None when the run starts anew."""
     provenance: Mapping[str, Any] | None = None
+    place: WandbPlace | None = None
+    """Where it belongs when it is part of a W&B sweep."""
 
 
 def wandb_id(run: TrackedRun) -> str:
