@@ -9,13 +9,22 @@ from tlm_sweeps.spec.sweep import SweepSpec
 
 
 def planned_record(
-    spec: SweepSpec, proposal: Proposal, planned: PlannedTrial, seed: int, provenance: Provenance
+    spec: SweepSpec, proposal: Proposal, planned: PlannedTrial, seed: int, provenance: Provenance, name: str
 ) -> Record:
-    """A waiting run of a feasible proposal, or the only record that an infeasible one gets."""
+    """A waiting run of a feasible proposal, or the only record that an infeasible one gets.
+
+    Args:
+        spec: the sweep.
+        proposal: with its verdict.
+        planned: the proposal's plan.
+        seed: of the run.
+        provenance: of the run.
+        name: what the trial's runs are called, before their seed.
+    """
     matched, cost = planned.matched, planned.cost
     experiment = matched.experiment if matched else planned.experiment
     return Record(
-        run_id=f"{spec.name}-{proposal.number:04d}-s{seed}",
+        run_id=f"{name}-s{seed}",
         sweep=spec.name,
         trial=proposal.number,
         seed=seed,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -31,10 +31,12 @@ from tlm_sweeps.search.messages import (
     Probed,
     Prune,
     StackOrder,
+    Stop,
     TakenUp,
 )
 from tlm_sweeps.search.pool import Died, Heard, LocalPool
 from tlm_sweeps.search.progress import SweepProgress, picture
+from tlm_sweeps.search.proposals import Proposals
 from tlm_sweeps.search.proposing import Proposer
 from tlm_sweeps.search.roster import Roster
 from tlm_sweeps.search.stacking import ALONE, Stacking
@@ -63,6 +65,7 @@ class Coordinator:
         fingerprint: str,
         devices: Sequence[str] = ("cpu",),
         stacking: Stacking = ALONE,
+        proposals: Proposals | None = None,
     ) -> None:
         """Take up the sweep where its ledger says it stands.
 
@@ -75,6 +78,7 @@ class Coordinator:
             fingerprint: of the spec as it was given.
             devices: where workers compute, in turn.
             stacking: how many runs of one shape a worker trains as one.
+            proposals: where trials come from; by default Optuna proposes them.
         """
         self._spec = spec
         self._ledger = ledger
@@ -87,7 +91,7 @@ class Coordinator:
         self._account: Account = spec.budget.account if spec.budget else "matmul"
         self._total = spec.budget.total if spec.budget else None
         self._runs = Roster(ledger.records())
-        self._proposer = Proposer(spec, facts_of, ledger, self._runs)
+        self._proposer: Proposals = proposals or Proposer(spec, facts_of, ledger, self._runs)
         self._proposals = {proposal.number: proposal for proposal in ledger.proposals()}
         self._plans: dict[int, PlannedTrial] = {}
         self._in_flight: dict[str, InFlight] = {}
@@ -96,7 +100,7 @@ class Coordinator:
         self._recover()
         self._spent_before = ledger.spent_flops()
 
-    def run(self) -> Iterator[SweepProgress]:
+    def run(self) -> Generator[SweepProgress]:
         """Train until nothing is left to try; a picture of the sweep every moment."""
         try:
             while self._assign() or self._in_flight:
@@ -106,6 +110,15 @@ class Coordinator:
             yield self._picture()
         finally:
             self._pause()
+
+    def stop(self, reason: str) -> None:
+        """End every run for good, as pruned: those in flight as soon as their workers hear of it."""
+        for run in self._in_flight.values():
+            self._pool.send(run.worker, Stop(run_id=run.record.run_id, reason=reason))
+        for record in tuple(self._waiting_runs(every=True)):
+            begun = self._ledger.checkpoint_step(record.run_id)
+            ending = {"state": "pruned", "reason": reason, "train_flops": self._flops_by(record, begun).by_name()}
+            self._close_trial(self._end_waiting(record, ending, self._spent_by(record, begun)))
 
     # --- who trains what
 
@@ -160,26 +173,26 @@ class Coordinator:
         key = stack_key(matched.experiment, matched.steps, facts) if matched and facts else None
         return None if key is None else (key, self._ledger.checkpoint_step(record.run_id))
 
-    def _waiting_runs(self) -> Iterator[Record]:
+    def _waiting_runs(self, *, every: bool = False) -> Iterator[Record]:
         """Runs whose turn it is, in order: a trial's other seeds wait until its first one has been judged."""
         for records in self._runs.unfinished():
             first = records[0]
             for record in records:
                 is_its_turn = record is first or not self._is_judged(first) or first.state == "complete"
-                if record.state == "waiting" and is_its_turn:
+                if record.state == "waiting" and (is_its_turn or every):
                     yield record
 
     def _keep(self, proposal: Proposal, planned: PlannedTrial) -> None:
         records: tuple[Record, ...] = ()
+        name = self._proposer.name_of(proposal)
         if proposal.verdict == "trial":
             facts = self._facts_of(planned.matched.experiment.corpus) if planned.matched else None
             origin = with_corpus(self._provenance, facts) if facts else self._provenance
-            records = tuple(
-                planned_record(self._spec, proposal, planned, seed, origin) for seed in seeds_of(self._spec)
-            )
+            seeds = seeds_of(self._spec)
+            records = tuple(planned_record(self._spec, proposal, planned, seed, origin, name) for seed in seeds)
         elif proposal.verdict == "infeasible":
             first = seeds_of(self._spec)[0]
-            records = (planned_record(self._spec, proposal, planned, first, self._provenance),)
+            records = (planned_record(self._spec, proposal, planned, first, self._provenance, name),)
         self._ledger.propose(proposal, records)
         for each in records:
             self._runs.put(each)
@@ -216,6 +229,7 @@ class Coordinator:
                 account=self._account,
                 sweep_fingerprint=self._fingerprint,
                 tracking=self._spec.tracking,
+                place=self._proposer.place_of(run.record),
             )
             for run in runs
         )

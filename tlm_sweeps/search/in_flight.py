@@ -10,6 +10,7 @@ from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.messages import TrainOrder
 from tlm_sweeps.search.progress import RunningRun
 from tlm_sweeps.spec.sweep import Account, TrackingSpec
+from tlm_sweeps.tracking.tracked_run import PLANNED, WandbPlace
 
 
 @dataclass
@@ -52,6 +53,7 @@ def order_for(
     account: Account,
     sweep_fingerprint: str,
     tracking: TrackingSpec,
+    place: WandbPlace | None,
 ) -> TrainOrder:
     """All that a worker must know of a run."""
     record, matched, cost = run.record, planned.matched, planned.cost
@@ -76,5 +78,7 @@ def order_for(
         checkpoints=ledger.checkpoints(record.run_id),
         judged=judged,
         tracking=tracking,
+        place=place,
         provenance=record.provenance.model_dump(mode="json"),
+        planned=record.model_dump(mode="json", include=set(PLANNED)),
     )

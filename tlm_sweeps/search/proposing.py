@@ -32,8 +32,10 @@ from tlm_sweeps.runs.record import Measurement, Record
 from tlm_sweeps.search.optuna_search import OptunaSearch, PastTrial
 from tlm_sweeps.search.roster import Roster
 from tlm_sweeps.search.trials import Ending, is_over, outcome_of
+from tlm_sweeps.search.wandb.offline import place_of
 from tlm_sweeps.spec.fingerprint import canonical_json
 from tlm_sweeps.spec.sweep import SweepSpec
+from tlm_sweeps.tracking.tracked_run import WandbPlace
 
 _PATIENCE = 5
 """Useless proposals in a row before the sampler is passed over."""
@@ -44,8 +46,11 @@ _LIMIT = 1000
 class Proposer:
     """The proposals of one sweep, in order. Each is kept in the ledger before the next is asked for."""
 
-    def __init__(self, spec: SweepSpec, facts_of: FactsOf, ledger: Ledger, runs: Roster | None = None) -> None:
-        """Rebuild the search from what the ledger remembers; `runs` are its records where they have been read."""
+    def __init__(self, spec: SweepSpec, facts_of: FactsOf, ledger: Ledger | None, runs: Roster | None = None) -> None:
+        """Rebuild the search from what the ledger remembers; `runs` are its records where they have been read.
+
+        Without a ledger the search begins empty, and whoever remembers its trials enters them by `take`.
+        """
         self._spec = spec
         self._facts_of = facts_of
         self._budgets = budgets(spec)
@@ -59,7 +64,8 @@ class Proposer:
         self._useless = [0] * len(self._budgets)
         self._unusable = 0
         self._number = 0
-        self._remember(ledger, runs or Roster(ledger.records()))
+        if ledger is not None:
+            self._remember(ledger, runs or Roster(ledger.records()))
 
     def next(self, pool_left: int | None) -> tuple[Proposal, PlannedTrial] | None:
         """The next proposal, whatever its verdict, with its plan.
@@ -72,7 +78,6 @@ class Proposer:
         """
         for name, settings in self._baselines:
             if self._affordable(settings.get(BUDGET, self._budgets[0]), pool_left):
-                self._baselines.remove((name, settings))
                 return self._judged(plan_trial(self._spec, settings, self._facts_of, baseline=name), {})
         while (stream := self._hungriest(pool_left)) is not None:
             settings, sampler_state = self._suggested(stream)
@@ -82,16 +87,35 @@ class Proposer:
             return self._judged(plan_trial(self._spec, settings, self._facts_of), sampler_state)
         return None
 
+    def take(self, settings: Mapping[str, Any], baseline: str | None = None) -> tuple[Proposal, PlannedTrial]:
+        """Enter a trial that somebody else remembers: it is running from here on, until `end`.
+
+        Raises:
+            ValueError: for settings that the space does not hold.
+        """
+        planned = plan_trial(self._spec, settings, self._facts_of, baseline=baseline)
+        if baseline is None:
+            self._searches[self._budgets.index(planned.budget_flops)].take(self._number, settings)
+        return self._judged(planned, {})
+
     def report(self, proposal: Proposal, share: float, measurement: Measurement) -> bool:
         """Pass a measurement of a trial's first run on; True when the trial should be pruned."""
+        return self.judge(proposal, share, measurement.val_nll)
+
+    def judge(self, proposal: Proposal, share: float, val_nll: float) -> bool:
+        """Pass on how a trial does after a share of its budget; True when it should be pruned."""
         if proposal.baseline is not None:
             return False
-        return self._search_of(proposal).report(proposal.number, round(100 * share), measurement.val_nll)
+        return self._search_of(proposal).report(proposal.number, round(100 * share), val_nll)
 
     def tell(self, proposal: Proposal, records: tuple[Record, ...]) -> None:
-        """A trial has ended: pass its value on. Baselines are no part of the search."""
+        """A trial has ended: pass its value on."""
+        self.end(proposal, *outcome_of(self._spec, records))
+
+    def end(self, proposal: Proposal, ending: Ending, values: Sequence[float] | None) -> None:
+        """A trial has ended, in these words. Baselines are no part of the search."""
         if proposal.baseline is None:
-            self._search_of(proposal).tell(proposal.number, *outcome_of(self._spec, records))
+            self._search_of(proposal).tell(proposal.number, ending, values)
 
     @property
     def foresees(self) -> bool:
@@ -101,6 +125,14 @@ class Proposer:
     def trials_wanted(self) -> int | None:
         """Trials in all, baselines included; None when only exhausting the space will tell."""
         return trials_wanted(self._spec, self._unusable)
+
+    def name_of(self, proposal: Proposal) -> str:
+        """What the trial's runs are called, before their seed."""
+        return f"{self._spec.name}-{proposal.number:04d}"
+
+    def place_of(self, record: Record) -> WandbPlace | None:
+        """Where a run belongs at W&B: in the offline sweep, where W&B is the engine; else it follows from the run."""
+        return place_of(self._spec, record)
 
     def _wanted(self) -> float:
         """Trials wanted at each budget."""
@@ -177,6 +209,8 @@ class Proposer:
         if proposal.verdict == "trial":
             self._trained[proposal.fingerprint] = proposal.number
         if proposal.baseline is not None:
+            this = (proposal.baseline, proposal.settings.get(BUDGET))
+            self._baselines = [each for each in self._baselines if (each[0], each[1].get(BUDGET)) != this]
             return
         self._proposed.add(canonical_json(proposal.settings))
         stream = self._budgets.index(proposal.budget_flops)
@@ -194,13 +228,7 @@ class Proposer:
         curves = ledger.val_nlls() if self._spec.engine.pruner != "none" else {}
         for proposal in ledger.proposals():
             self._count(proposal)
-            if proposal.baseline is not None:
-                self._baselines = [
-                    (name, given)
-                    for name, given in self._baselines
-                    if (name, given.get(BUDGET)) != (proposal.baseline, proposal.settings.get(BUDGET))
-                ]
-            else:
+            if proposal.baseline is None:
                 self._search_of(proposal).restore(_past(self._spec, proposal, runs.of_trial(proposal.number), curves))
 
 

@@ -1,0 +1,29 @@
+"""What an agent of a W&B sweep does, as plain lines. Pure: what happened in, text out."""
+
+from __future__ import annotations
+
+from tlm_sweeps.console.wording import scored, setting_of
+from tlm_sweeps.runs.record import Record
+from tlm_sweeps.search.progress import SweepProgress
+from tlm_sweeps.search.wandb.agent import Happened, Left, Passed, Took, Waits
+
+
+def lines_of(happened: Happened) -> list[str]:
+    """What to say of it; often nothing."""
+    match happened:
+        case Took(run_id, trial, resumed):
+            setting = setting_of(trial.planned.settings, trial.planned.baseline)
+            return [f"{run_id} · {setting} · {'going on' if resumed else 'begins'}"]
+        case Passed(run_id, why):
+            return [f"{run_id} · left alone: {why}"]
+        case Waits(why):
+            return [why] if why else []
+        case Left(why):
+            return [f"done: {why}"]
+        case SweepProgress():
+            return [_ended(record) for record in happened.news]
+
+
+def _ended(record: Record) -> str:
+    words = f"val {scored(record)}" if record.state == "complete" else f"{record.state}: {record.reason}"
+    return f"{record.run_id} · {words}"

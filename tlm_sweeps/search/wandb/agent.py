@@ -1,0 +1,248 @@
+"""An agent of a W&B sweep: takes what the server offers, trains it here, and tells.
+
+Everything that W&B must not be trusted with (the budget, what was spent, results) is settled here and kept in a ledger
+of the trial's own; W&B's server only says what is tried, and is told what came of it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tlm_sweeps.compute.planning import FactsOf, seeds_of
+from tlm_sweeps.errors import InputError, RunError
+from tlm_sweeps.runs.ledger import FILE, Ledger, reading, writer_of, writing
+from tlm_sweeps.runs.record import Provenance, Record
+from tlm_sweeps.search.pool import LocalPool
+from tlm_sweeps.search.progress import SweepProgress
+from tlm_sweeps.search.trials import is_over
+from tlm_sweeps.search.wandb.heart import Heart
+from tlm_sweeps.search.wandb.offer import offer_of, values_of
+from tlm_sweeps.search.wandb.reserving import claim_of, claimed, trial_of
+from tlm_sweeps.search.wandb.service import Exit, Service, Stop, ToldRun, Train
+from tlm_sweeps.search.wandb.telling import tell_whole
+from tlm_sweeps.search.wandb.trial import Given, OfferedTrial, coordinated, keep_offer, kept_offer, offered_trial
+from tlm_sweeps.spec.sweep import WandbEngine
+
+_WAIT_SECONDS = 0.25
+_ALIVE = timedelta(seconds=60)
+"""A run whose last heartbeat at W&B is younger is being trained."""
+_RETRY_SECONDS = 5.0
+STOPPED = "stopped from W&B"
+
+
+@dataclass(frozen=True)
+class Took:
+    """A proposal is about to be trained."""
+
+    run_id: str
+    """W&B's."""
+    trial: OfferedTrial
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A proposal was left alone."""
+
+    run_id: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Nothing to train at the moment."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Left:
+    """The agent's work is over."""
+
+    why: str
+
+
+Happened = Took | Passed | Waits | Left | SweepProgress
+"""What an agent does; a picture of the trial's progress a few times a second."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where an agent works."""
+
+    folder: Path
+    """Of this sweep's trials on this machine."""
+    facts_of: FactsOf
+    device: str
+    provenance: Provenance
+
+
+class Agent:
+    """One agent: a conversation with the server about what a warm worker does."""
+
+    def __init__(self, service: Service, desk: Desk) -> None:
+        """Get ready; the text on this machine has been found to be the sweep's."""
+        self._service = service
+        self._desk = desk
+        self._name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        self._later: list[Train] = []
+        self.must_stop = False
+        """Set by whoever learns that the proposal under way is not wanted any more."""
+
+    def work(self, pool: LocalPool, heart: Heart) -> Generator[Happened]:
+        """Take up what was left behind on this machine, then what the server offers, until it has nothing more."""
+        self._later += left_behind(self._desk.folder)
+        while True:
+            command = self._later.pop(0) if self._later else heart.next(_WAIT_SECONDS)
+            if isinstance(command, Exit):
+                yield Left("the sweep has been deleted at W&B" if heart.is_gone else "W&B has nothing more to try")
+                return
+            if isinstance(command, Train):
+                heart.training(command.run_id)
+                yield from self.train(command, pool, heart)
+                heart.training()
+            yield Waits()
+
+    def train(self, command: Train, pool: LocalPool, heart: Heart | None = None) -> Generator[Happened]:
+        """Train a proposal to its end, whatever that is; a closed generator pauses it."""
+        with ExitStack() as stack:
+            try:
+                offer = offer_of(command.run_id, command.args)
+                ledger = stack.enter_context(writing(self._desk.folder / command.run_id))
+            except InputError as error:  # nothing that we can train, or somebody on this machine is at it
+                yield Passed(command.run_id, error.problems[0].message)
+                return
+            told = self._known(command.run_id)
+            if (why := passing(ledger.records(), told, self._name)) is not None:
+                yield Passed(command.run_id, why)
+                return
+            keep_offer(ledger, command.run_id, command.args)
+            config = values_of(command.args) | {"agent": self._name}
+            trial = offered_trial(offer, self._service.path, self._desk.facts_of, config)
+            yield Took(command.run_id, trial, resumed=bool(ledger.records()) or command.type == "resume")
+            yield from self._trained(trial, ledger, told, pool, heart)
+
+    def _trained(
+        self, trial: OfferedTrial, ledger: Ledger, told: ToldRun | None, pool: LocalPool, heart: Heart | None
+    ) -> Generator[Happened]:
+        was_over = are_over(ledger.records())
+        given, desk = Given(trial, ledger), self._desk
+        coordinator = coordinated(given, ledger, pool, desk.facts_of, desk.provenance, desk.device)
+        if trial.planned.feasible and not was_over:
+            refusal = yield from self._refusal(given, ledger, told)
+            given.refused = refusal
+            if refusal and ledger.proposals():
+                coordinator.stop(refusal)
+        with closing(coordinator.run()) as pictures:
+            for picture in pictures:
+                yield picture
+                if self.must_stop or self._is_stopped(trial.offer.run_id, heart):
+                    coordinator.stop(STOPPED)
+        for record in ledger.records():
+            if record.state == "infeasible" or (was_over and (told is None or told.ending is None)):
+                measured = [each for _, each in ledger.measurements(record.run_id)]
+                tell_whole(given.trial, record, measured, ledger.folder / record.run_id)
+
+    def _refusal(self, given: Given, ledger: Ledger, told: ToldRun | None) -> Generator[Happened, None, str]:
+        """Why a trial that fits its budget must not be trained; empty when it may be."""
+        trial = given.trial
+        spec = trial.offer.carried.spec
+        while True:
+            try:
+                if same := self._same(trial):
+                    return f"the same experiment as run {same}"
+                if spec.budget is None or spec.budget.total is None:
+                    return ""
+                claim = claim_of(trial, ledger, told)
+                given.trial = trial.saying(claim.config)
+                return "" if claimed(self._service, claim, spec.budget) else "the sweep's total is spent"
+            except RunError as error:  # it must be known: an agent without a server has nothing else to do either
+                yield Waits(error.problems[0].message)
+                time.sleep(_RETRY_SECONDS)
+
+    def _same(self, trial: OfferedTrial) -> str | None:
+        """Which other run of the sweep trains the same experiment, where W&B's server may propose one twice."""
+        engine = trial.offer.carried.spec.engine
+        by_server = isinstance(engine, WandbEngine) and engine.scheduler == "server"
+        if trial.offer.is_cell or not by_server or engine.sampler == "grid":
+            return None
+        seed, mine = seeds_of(trial.spec)[0], trial.planned.fingerprint
+        for run in self._service.runs():
+            is_same = (run.config.get("fingerprint"), run.config.get("seed")) == (mine, seed)
+            if is_same and trial_of(run.run_id) != trial.offer.run_id and run.ending in ("complete", None):
+                return run.run_id
+        return None
+
+    def _is_stopped(self, run_id: str, heart: Heart | None) -> bool:
+        """Whether W&B's server wants the trial to end; what else it wants is kept for later."""
+        stopped = False
+        while heart is not None and (command := heart.next(0)) is not None:
+            match command:
+                case Train():
+                    self._later.append(command)
+                case Stop():
+                    stopped = stopped or trial_of(command.run_id) == run_id
+                case Exit():
+                    stopped = True  # as W&B's own agents have it: whoever is sent away drops what it does
+                    heart.leave()
+        return stopped
+
+    def _known(self, run_id: str) -> ToldRun | None:
+        try:
+            return self._service.run(run_id)
+        except RunError:
+            return None
+
+
+def passing(records: Sequence[Record], told: ToldRun | None, agent: str) -> str | None:
+    """Why a proposal is not an agent's to train; None when it is.
+
+    Args:
+        records: of the proposal in the ledger on this machine.
+        told: what W&B knows of its run.
+        agent: the agent's name.
+    """
+    if told is None:
+        return None
+    if told.ending is not None and (not records or are_over(records)):
+        return f"W&B knows it as {told.ending} already"
+    other = told.config.get("agent", agent)
+    if other != agent and told.state == "running" and _is_fresh(told.heartbeat_at):
+        return f"agent {other} is training it"
+    return None
+
+
+def are_over(records: Sequence[Record]) -> bool:
+    """Whether a proposal has been trained to its end."""
+    return bool(records) and is_over(tuple(records))
+
+
+def left_behind(folder: Path) -> list[Train]:
+    """Proposals that agents on this machine took and did not bring to an end, nobody being at them now."""
+    found = []
+    for place in sorted(folder.glob(f"*/{FILE}")):
+        if writer_of(place.parent) is not None:
+            continue
+        with reading(place.parent) as ledger:
+            kept = kept_offer(ledger)
+            if kept is not None and not are_over(ledger.records()):
+                found.append(Train(type="resume", run_id=kept[0], args=kept[1]))
+    return found
+
+
+def _is_fresh(heartbeat_at: str | None) -> bool:
+    if heartbeat_at is None:
+        return False
+    try:
+        beat = datetime.fromisoformat(heartbeat_at)
+    except ValueError:
+        return False
+    beat = beat if beat.tzinfo else beat.replace(tzinfo=UTC)
+    return datetime.now(UTC) - beat < _ALIVE

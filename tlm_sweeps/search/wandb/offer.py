@@ -1,0 +1,144 @@
+"""What W&B offers an agent: a setting of a sweep whose whole spec travels with it. Text in, checked data out.
+
+Whoever may write to the sweep decides what agents get, so nothing of it is run: it is read as JSON and as a spec.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tlm_sweeps.compute.planning import baseline_settings
+from tlm_sweeps.errors import InputError
+from tlm_sweeps.spec.fingerprint import fingerprint
+from tlm_sweeps.spec.rules import problems_of_sweep
+from tlm_sweeps.spec.settings import dotted
+from tlm_sweeps.spec.sweep import SweepSpec
+
+CARRIER = "tlm"
+"""The constant parameter that holds the sweep as JSON text."""
+SETTING = "setting"
+"""The parameter that holds a whole setting as JSON text, where cells are enumerated."""
+SEED = "seed"
+BASELINE = "baseline"
+"""In a setting: the name of a baseline, which stands for its settings."""
+
+
+class Carried(BaseModel):
+    """A sweep as it travels with every proposal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str
+    """Of the package that launched it."""
+    spec: SweepSpec
+    fingerprint: str
+    """Of the spec."""
+    corpora: dict[str, str]
+    """Fingerprint of the text, by name."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One proposal of W&B's server."""
+
+    run_id: str
+    """W&B's id for the run of its first seed."""
+    carried: Carried
+    settings: dict[str, Any]
+    baseline: str | None
+    seed: int | None
+    """The only seed to train; None: all of the sweep's."""
+    is_cell: bool = False
+    """Whether the whole setting was enumerated when the sweep was launched: then no other is the same."""
+
+
+def offer_of(run_id: str, args: Mapping[str, Any]) -> Offer:
+    """An agent's command, understood.
+
+    Args:
+        run_id: W&B's.
+        args: parameters as agents get them: `{"model.depth": {"value": 2}, …}`.
+
+    Raises:
+        InputError: when they are no proposal of ours.
+    """
+    values = values_of(args)
+    carried = carried_of(values.pop(CARRIER, None))
+    seed = values.pop(SEED, None)
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise InputError(f"the seed {seed!r} is no whole number", place=f"run {run_id}")
+    is_cell = SETTING in values
+    given = _setting(values.pop(SETTING), run_id) if is_cell else values
+    baseline = given.pop(BASELINE, None)
+    if baseline is not None:
+        return Offer(run_id, carried, _of_baseline(carried.spec, baseline, given, run_id), baseline, seed, is_cell)
+    allowed = {*carried.spec.search, "budget.flops"}
+    if unknown := [name for name in given if name not in allowed]:
+        message = f"`{unknown[0]}` is not searched by the sweep `{carried.spec.name}`"
+        raise InputError(message, place=f"run {run_id}", hint="launch the sweep with `tlm-sweeps sweep --engine wandb`")
+    try:
+        return Offer(run_id, carried, dotted(given), None, seed, is_cell)
+    except ValueError as error:
+        raise InputError(str(error), place=f"run {run_id}") from error
+
+
+def values_of(args: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters and their values.
+
+    >>> values_of({"model.depth": {"value": 2}})
+    {'model.depth': 2}
+    """
+    return {name: each["value"] if isinstance(each, dict) and "value" in each else each for name, each in args.items()}
+
+
+def carried_of(text: Any) -> Carried:
+    """The sweep that a proposal or a W&B sweep's configuration carries.
+
+    Raises:
+        InputError: when it carries none, or one that cannot be.
+    """
+    if not isinstance(text, str):
+        hint = "launch it with `tlm-sweeps sweep SPEC --engine wandb`"
+        raise InputError(f"this W&B sweep is none of ours: it has no parameter `{CARRIER}`", hint=hint)
+    return _carried(text)
+
+
+@lru_cache(maxsize=4)
+def _carried(text: str) -> Carried:
+    try:
+        carried = Carried.model_validate_json(text)
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"]))
+        hint = "agents need the version of tlm-sweeps that launched the sweep"
+        raise InputError(
+            f"the sweep's spec is not understood: {error.errors()[0]['msg']}", place=place, hint=hint
+        ) from None
+    if problems := problems_of_sweep(carried.spec):
+        raise InputError.of(problems)
+    if fingerprint(carried.spec) != carried.fingerprint:
+        hint = "agents need the version of tlm-sweeps that launched the sweep"
+        raise InputError("the sweep's spec is not the one that its fingerprint was taken of", hint=hint)
+    return carried
+
+
+def _setting(text: Any, run_id: str) -> dict[str, Any]:
+    try:
+        read = json.loads(text)
+    except (TypeError, ValueError):
+        read = None
+    if not isinstance(read, dict):
+        raise InputError(f"the setting {text!r} is no JSON object", place=f"run {run_id}")
+    return read
+
+
+def _of_baseline(spec: SweepSpec, baseline: Any, given: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+    for name, settings in baseline_settings(spec):
+        if name == baseline and given.items() <= settings.items():
+            return settings
+    raise InputError(f"the sweep `{spec.name}` has no baseline {baseline!r}", place=f"run {run_id}")

@@ -1,0 +1,139 @@
+"""An agent from its sweep's path: log in, check the text, start a worker, and work."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+from tlm_sweeps.compute.planning import FactsOf, baseline_settings, plan_trial
+from tlm_sweeps.corpora.facts import facts_reader
+from tlm_sweeps.errors import InputError
+from tlm_sweeps.runs.folders import sweep_folder
+from tlm_sweeps.runs.provenance import capture
+from tlm_sweeps.search.devices import Asked, devices
+from tlm_sweeps.search.pool import LocalPool
+from tlm_sweeps.search.wandb.agent import Agent, Desk, Happened
+from tlm_sweeps.search.wandb.heart import Heart
+from tlm_sweeps.search.wandb.offer import CARRIER, Carried, carried_of
+from tlm_sweeps.search.wandb.service import Service, SweepPath, Train
+
+_LOGS = "agents"
+"""Folder beside the trials, for what workers have to say besides messages."""
+
+
+def work_for(
+    path: SweepPath, runs: Path, *, data_dir: Path | None = None, device: Asked = "auto", argv: tuple[str, ...] = ()
+) -> Generator[Happened]:
+    """Train what a W&B sweep offers until it has nothing more. Close the generator to pause.
+
+    Args:
+        path: of the sweep.
+        runs: folder of all sweeps; this one's trials lie in `<name>-<sweep id>`.
+        data_dir: where named corpora are looked for first.
+        device: where to compute; `auto`: on the GPUs if there are any.
+        argv: the command, for the records.
+
+    Yields:
+        What happens, a few times a second.
+
+    Raises:
+        InputError: when nobody is logged in, the sweep is none of ours, or the text is not here.
+    """
+    service = Service(path)
+    carried = carried_of(carried_text(service.sweep_config()))
+    desk = _desk(carried, path, runs, data_dir, device, argv)
+    agent = Agent(service, desk)
+    with Heart(service) as heart, closing(_worker(desk, data_dir)) as pool:
+        yield from agent.work(pool, heart)
+
+
+class OneProposal:
+    """The work of a process that a plain `wandb agent` started: one proposal."""
+
+    def __init__(self, file: Path, runs: Path, data_dir: Path | None, device: Asked, argv: tuple[str, ...]) -> None:
+        """Read the proposal, and whose it is from the environment that the agent made.
+
+        Raises:
+            InputError: when there is no such agent, the proposal is none of ours, or the text is not here.
+        """
+        self._data_dir = data_dir
+        path, self._command = proposal_of(file, os.environ)
+        self._service = Service(path)
+        carried = carried_of(self._command.args.get(CARRIER, {}).get("value"))
+        self._desk = _desk(carried, path, runs, data_dir, device, argv)
+        self._agent = Agent(self._service, self._desk)
+
+    def work(self) -> Generator[Happened]:
+        """Train it to its end. Close the generator to pause."""
+        with closing(_worker(self._desk, self._data_dir)) as pool:
+            yield from self._agent.train(self._command, pool)
+
+    def stop_if_asked(self) -> bool:
+        """Whether W&B wants the run to end, which it then does: W&B's agent says so by the signal for a pause."""
+        self._agent.must_stop = self._service.is_stopped(self._command.run_id)
+        return self._agent.must_stop
+
+
+def proposal_of(file: Path, environment: Mapping[str, str]) -> tuple[SweepPath, Train]:
+    """A proposal as a plain `wandb agent` gives it: arguments in a file, names in the environment.
+
+    Raises:
+        InputError: when one of them is missing.
+    """
+    names = ("WANDB_ENTITY", "WANDB_PROJECT", "WANDB_SWEEP_ID", "WANDB_RUN_ID")
+    if missing := [name for name in names if not environment.get(name)]:
+        hint = "`wandb agent ENTITY/PROJECT/SWEEP` sets it; so does `tlm-sweeps agent ENTITY/PROJECT/SWEEP`, better"
+        raise InputError(f"{missing[0]} is not set: no agent has proposed anything", place="--proposal", hint=hint)
+    entity, project, sweep_id, run_id = (environment[name] for name in names)
+    try:
+        args = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"the proposal cannot be read: {error}", place=str(file)) from error
+    if not isinstance(args, dict):
+        raise InputError("the proposal is no JSON object", place=str(file))
+    given = {name: {"value": value} for name, value in args.items()}
+    return SweepPath(entity, project, sweep_id), Train(type="run", run_id=run_id, args=given)
+
+
+def carried_text(config: Mapping[str, object]) -> object:
+    """The text of the spec in a W&B sweep's configuration; None where there is none."""
+    parameters = config.get("parameters")
+    carrier = parameters.get(CARRIER) if isinstance(parameters, dict) else None
+    return carrier.get("value") if isinstance(carrier, dict) else None
+
+
+def ensure_same_texts(carried: Carried, facts_of: FactsOf) -> None:
+    """Refuse to train on another text than the sweep's.
+
+    Raises:
+        InputError: when a text is another one here, or is not here at all.
+    """
+    spec = carried.spec
+    experiments = [plan_trial(spec, settings, facts_of).experiment for _, settings in baseline_settings(spec)]
+    for corpus in (spec.experiment.corpus, *(each.corpus for each in experiments if each is not None)):
+        facts = facts_of(corpus)
+        wanted = carried.corpora.get(facts.name)
+        if wanted is not None and wanted != facts.fingerprint:
+            hint = "copy the text from the machine that launched the sweep, and name its folder with --data-dir"
+            raise InputError(f"corpus `{facts.name}` is another text here than in the sweep `{spec.name}`", hint=hint)
+
+
+def _desk(
+    carried: Carried, path: SweepPath, runs: Path, data_dir: Path | None, device: Asked, argv: tuple[str, ...]
+) -> Desk:
+    facts_of = facts_reader(data_dir)
+    ensure_same_texts(carried, facts_of)
+    where = devices(device)
+    mine = where[os.getpid() % len(where)]  # agents that start together share the GPUs
+    folder = sweep_folder(runs, f"{carried.spec.name}-{path.sweep_id}")
+    return Desk(folder, facts_of, mine, capture(argv))
+
+
+def _worker(desk: Desk, data_dir: Path | None) -> LocalPool:
+    logs = desk.folder / _LOGS / f"{socket.gethostname()}-{os.getpid()}"
+    logs.mkdir(parents=True, exist_ok=True)
+    return LocalPool(1, logs, data_dir)
