@@ -11,9 +11,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import assert_never
 
-from tlm_sweeps.compute.counting import TrainFlops
-from tlm_sweeps.compute.matching import flops_after
-from tlm_sweeps.compute.planning import FactsOf, PlannedTrial, plan_trial, seeds_of
+from tlm_sweeps.compute.planning import FactsOf, PlannedTrial, seeds_of
 from tlm_sweeps.compute.stacking import stack_key
 from tlm_sweeps.errors import RunError
 from tlm_sweeps.runs.ledger import Ledger, Proposal
@@ -33,15 +31,17 @@ from tlm_sweeps.search.messages import (
     StackOrder,
     Stop,
     TakenUp,
+    Told,
 )
 from tlm_sweeps.search.pool import Died, Heard, LocalPool
 from tlm_sweeps.search.progress import SweepProgress, picture
 from tlm_sweeps.search.proposals import Proposals
 from tlm_sweeps.search.proposing import Proposer
 from tlm_sweeps.search.roster import Roster
+from tlm_sweeps.search.spending import Spending
 from tlm_sweeps.search.stacking import ALONE, Stacking
 from tlm_sweeps.search.trials import is_over
-from tlm_sweeps.spec.sweep import Account, SweepSpec
+from tlm_sweeps.spec.sweep import SweepSpec
 
 _TICK_SECONDS = 0.25
 _PAUSE_SECONDS = 30.0
@@ -88,12 +88,9 @@ class Coordinator:
         self._fingerprint = fingerprint
         self._devices = devices
         self._stacking = stacking
-        self._account: Account = spec.budget.account if spec.budget else "matmul"
-        self._total = spec.budget.total if spec.budget else None
         self._runs = Roster(ledger.records())
         self._proposer: Proposals = proposals or Proposer(spec, facts_of, ledger, self._runs)
-        self._proposals = {proposal.number: proposal for proposal in ledger.proposals()}
-        self._plans: dict[int, PlannedTrial] = {}
+        self._spending = Spending(spec, facts_of, ledger.proposals())
         self._in_flight: dict[str, InFlight] = {}
         self._news: list[Record] = []
         self._begun = time.monotonic()
@@ -117,8 +114,12 @@ class Coordinator:
             self._pool.send(run.worker, Stop(run_id=run.record.run_id, reason=reason))
         for record in tuple(self._waiting_runs(every=True)):
             begun = self._ledger.checkpoint_step(record.run_id)
-            ending = {"state": "pruned", "reason": reason, "train_flops": self._flops_by(record, begun).by_name()}
-            self._close_trial(self._end_waiting(record, ending, self._spent_by(record, begun)))
+            ending = {
+                "state": "pruned",
+                "reason": reason,
+                "train_flops": self._spending.flops_by(record, begun).by_name(),
+            }
+            self._close_trial(self._end_waiting(record, ending, self._spending.by(record, begun)))
 
     # --- who trains what
 
@@ -144,7 +145,7 @@ class Coordinator:
 
     def _propose(self) -> bool:
         """Take a new setting up, whatever its verdict; False when there is none."""
-        proposed = self._proposer.next(self._pool_left())
+        proposed = self._proposer.next(self._spending.left(self._ledger.spent_flops(), self._runs.unfinished()))
         if proposed is None:
             return False
         self._keep(*proposed)
@@ -155,7 +156,7 @@ class Coordinator:
 
         Settings that no result has a bearing on are looked for ahead of their turn.
         """
-        key, most = self._stack_key(first), self._stacking.most(self._plan(first.trial))
+        key, most = self._stack_key(first), self._stacking.most(self._spending.plan(first.trial))
         if most == 1 or key is None:
             return [first]
         ahead = most if self._proposer.foresees else 0
@@ -168,7 +169,7 @@ class Coordinator:
 
     def _stack_key(self, record: Record) -> tuple[str, int] | None:
         """What runs must have in common to be trained as one: their shape, and the step they go on from."""
-        matched = self._plan(record.trial).matched
+        matched = self._spending.plan(record.trial).matched
         facts = self._facts_of(matched.experiment.corpus) if matched else None
         key = stack_key(matched.experiment, matched.steps, facts) if matched and facts else None
         return None if key is None else (key, self._ledger.checkpoint_step(record.run_id))
@@ -196,21 +197,19 @@ class Coordinator:
         self._ledger.propose(proposal, records)
         for each in records:
             self._runs.put(each)
-        self._proposals[proposal.number] = proposal
-        if proposal.verdict == "trial":
-            self._plans[proposal.number] = planned
+        self._spending.add(proposal, planned)
         self._news += [record for record in records if record.state == "infeasible"]
 
     def _lease(self, worker: int, record: Record) -> InFlight | None:
         """Lease a run to a worker; None when the pool cannot hold it any more, which ends it."""
-        flops = self._spent_by(record, self._steps_of(record))
-        lease = self._ledger.start(record.run_id, flops, self._total, _now())
+        flops = self._spending.whole(record)
+        lease = self._ledger.start(record.run_id, flops, self._spending.total, _now())
         begun = self._ledger.checkpoint_step(record.run_id)
         if lease is None:
             ending: dict[str, object] = {"state": "infeasible", "reason": "the sweep's total is spent"}
             if begun:
-                ending |= {"state": "failed", "train_flops": self._flops_by(record, begun).by_name()}
-            self._close_trial(self._end_waiting(record, ending, self._spent_by(record, begun)))
+                ending |= {"state": "failed", "train_flops": self._spending.flops_by(record, begun).by_name()}
+            self._close_trial(self._end_waiting(record, ending, self._spending.by(record, begun)))
             return None
         record = self._ledger.record(record.run_id)
         self._runs.put(record)
@@ -222,11 +221,11 @@ class Coordinator:
         orders = tuple(
             order_for(
                 run,
-                self._plan(run.record.trial),
+                self._spending.plan(run.record.trial),
                 self._ledger,
                 device=self._devices[worker % len(self._devices)],
                 judged=self._is_judged(run.record),
-                account=self._account,
+                account=self._spending.account,
                 sweep_fingerprint=self._fingerprint,
                 tracking=self._spec.tracking,
                 place=self._proposer.place_of(run.record),
@@ -243,8 +242,8 @@ class Coordinator:
                 del self._in_flight[run.record.run_id]
                 self._died(run, report)
             return
-        if isinstance(report, Probed):
-            return  # the question has been settled without it
+        if isinstance(report, Probed | Told):
+            return  # the question has been settled without it; nobody here waits for trackers
         run = self._in_flight.get(report.run_id)
         if run is None or (run.worker, run.lease.token) != (worker, report.lease):
             return  # of a lease that has ended
@@ -252,7 +251,7 @@ class Coordinator:
             case TakenUp():
                 self._taken_up(run, report)
             case Advanced():
-                run.step, run.share = report.step, report.step / self._steps_of(run.record)
+                run.step, run.share = report.step, report.step / self._spending.steps_of(run.record)
                 self._claim(run)
             case Measured():
                 self._measured(run, report)
@@ -269,10 +268,10 @@ class Coordinator:
 
     def _died(self, run: InFlight, died: Died) -> None:
         if not died.false_starts:
-            spent = self._flops_by(run.record, run.step)
+            spent = self._spending.flops_by(run.record, run.step)
             reason = f"its worker died: {died.how}, see {died.log.name}"
             fields = {"state": "failed", "reason": reason, "train_flops": spent.by_name()}
-            self._settle(run, fields, spent.of(self._account))
+            self._settle(run, fields, spent.of(self._spending.account))
             return
         self._release(run.record)
         if died.false_starts >= _MOST_FALSE_STARTS:
@@ -282,7 +281,7 @@ class Coordinator:
     def _taken_up(self, run: InFlight, report: TakenUp) -> None:
         """Where the run really begins: before its newest checkpoint when that one was damaged."""
         if report.step < run.step:
-            lost = self._spent_by(run.record, run.step) - self._spent_by(run.record, report.step)
+            lost = self._spending.by(run.record, run.step) - self._spending.by(run.record, report.step)
             self._ledger.fall_back(run.lease, report.step, lost)
         run.step = run.timed_step = report.step
         run.timed_at = time.monotonic()
@@ -297,7 +296,9 @@ class Coordinator:
             return
         ahead = math.ceil(2 * _CLAIM_SECONDS * (run.step - run.timed_step) / max(elapsed, _LEAST_SECONDS))
         run.timed_at, run.timed_step, run.claimed = run.timed_at + elapsed, run.step, True
-        self._ledger.claim(run.lease, self._spent_by(run.record, min(run.step + ahead, self._steps_of(run.record))))
+        self._ledger.claim(
+            run.lease, self._spending.by(run.record, min(run.step + ahead, self._spending.steps_of(run.record)))
+        )
 
     def _measured(self, run: InFlight, report: Measured) -> None:
         run.share, run.val_nll = report.share, report.measurement.val_nll
@@ -305,7 +306,7 @@ class Coordinator:
         if not self._ledger.report(run.lease, report.share, report.measurement) or not self._is_judged(run.record):
             return
         is_last = report.share >= 1
-        prune = self._proposer.report(self._proposals[run.record.trial], report.share, report.measurement)
+        prune = self._proposer.report(self._spending.proposal(run.record.trial), report.share, report.measurement)
         verdict = Prune if prune and not is_last else GoOn
         self._pool.send(run.worker, verdict(run_id=run.record.run_id))
 
@@ -315,7 +316,9 @@ class Coordinator:
             return
         spent = {"train_flops": report.train_flops} if report.train_flops else {}
         fields: dict[str, object] = {"state": report.state, "reason": report.reason, **report.results, **spent}
-        self._settle(run, fields, report.train_flops.get(self._account, self._spent_by(run.record, run.step)))
+        self._settle(
+            run, fields, report.train_flops.get(self._spending.account, self._spending.by(run.record, run.step))
+        )
 
     def _settle(self, run: InFlight, fields: Mapping[str, object], charged: int) -> None:
         record = Record.model_validate(run.record.model_dump() | dict(fields) | {"finished_at": _now()})
@@ -334,8 +337,8 @@ class Coordinator:
                     self._end_waiting(sibling, ending, charged=0)
             records = self._runs.of_trial(record.trial)
         if is_over(records):
-            self._proposer.tell(self._proposals[record.trial], records)
-            self._plans.pop(record.trial, None)  # Nobody asks again, and 10,000 plans are 90 MB.
+            self._proposer.tell(self._spending.proposal(record.trial), records)
+            self._spending.forget(record.trial)
 
     def _end_waiting(self, record: Record, fields: Mapping[str, object], charged: int) -> Record:
         ended = record.model_copy(update={**fields, "finished_at": _now()})
@@ -359,7 +362,7 @@ class Coordinator:
                 for run in self._of_worker(worker):
                     del self._in_flight[run.record.run_id]
                     checkpoint = self._ledger.checkpoint_step(run.record.run_id)
-                    lost = self._spent_by(run.record, run.step) - self._spent_by(run.record, checkpoint)
+                    lost = self._spending.by(run.record, run.step) - self._spending.by(run.record, checkpoint)
                     self._release(run.record, max(0, lost))
 
     def _recover(self) -> None:
@@ -384,44 +387,9 @@ class Coordinator:
         """FLOPs that a run may have spent after its newest checkpoint when everything died."""
         measured = self._ledger.measurements(record.run_id)
         spent = max(
-            self._ledger.claimed(record.run_id), self._spent_by(record, measured[-1][1].step if measured else 0)
+            self._ledger.claimed(record.run_id), self._spending.by(record, measured[-1][1].step if measured else 0)
         )
-        return max(0, spent - self._spent_by(record, self._ledger.checkpoint_step(record.run_id)))
-
-    # --- arithmetic
-
-    def _plan(self, trial: int) -> PlannedTrial:
-        if trial not in self._plans:
-            proposal = self._proposals[trial]
-            self._plans[trial] = plan_trial(self._spec, proposal.settings, self._facts_of, baseline=proposal.baseline)
-        return self._plans[trial]
-
-    def _flops_by(self, record: Record, step: int) -> TrainFlops:
-        """What a run has spent after so many steps."""
-        matched = self._plan(record.trial).matched
-        if matched is None:
-            return TrainFlops(0, 0, 0)
-        return flops_after(matched.experiment, self._facts_of(matched.experiment.corpus), matched.steps, step)
-
-    def _spent_by(self, record: Record, step: int) -> int:
-        """The same in the budget's account."""
-        return self._flops_by(record, step).of(self._account)
-
-    def _steps_of(self, record: Record) -> int:
-        matched = self._plan(record.trial).matched
-        return matched.steps.total if matched else 1
-
-    def _pool_left(self) -> int | None:
-        """FLOPs of the total that are neither spent nor claimed by a run that waits or trains."""
-        if self._total is None:
-            return None
-        claimed = sum(
-            self._spent_by(record, self._steps_of(record))
-            for records in self._runs.unfinished()
-            for record in records
-            if record.state in ("waiting", "running")
-        )
-        return self._total - self._ledger.spent_flops() - claimed
+        return max(0, spent - self._spending.by(record, self._ledger.checkpoint_step(record.run_id)))
 
     def _is_judged(self, record: Record) -> bool:
         """Whether a pruner watches this run: the first seed of a searched trial."""
@@ -432,7 +400,7 @@ class Coordinator:
         news, self._news = tuple(self._news), []
         elapsed = time.monotonic() - self._begun
         spent = self._ledger.spent_flops() + sum(
-            self._spent_by(run.record, run.step) for run in self._in_flight.values()
+            self._spending.by(run.record, run.step) for run in self._in_flight.values()
         )
         return picture(
             self._spec,

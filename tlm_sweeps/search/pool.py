@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from tlm_sweeps.search.messages import REPORTS, Advanced, Checkpointed, Ended, Measured, Message, Probed, Ready, TakenUp
+from tlm_sweeps.search.messages import (
+    REPORTS,
+    Advanced,
+    Checkpointed,
+    Ended,
+    Measured,
+    Message,
+    Probed,
+    Ready,
+    TakenUp,
+    Told,
+)
 from tlm_sweeps.search.starting import Starter, starter
 
 
@@ -23,7 +34,7 @@ class Died:
     """How many workers in a row, this one included, died before they had started; then no run is to blame."""
 
 
-Heard = TakenUp | Advanced | Measured | Checkpointed | Ended | Probed | Died
+Heard = TakenUp | Advanced | Measured | Checkpointed | Ended | Told | Probed | Died
 """What a worker can be heard of."""
 
 

@@ -19,7 +19,8 @@ from tlm_sweeps.compute.planning import FactsOf, seeds_of
 from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.runs.ledger import FILE, Ledger, reading, writer_of, writing
 from tlm_sweeps.runs.record import Provenance, Record
-from tlm_sweeps.search.pool import LocalPool
+from tlm_sweeps.search.messages import Told
+from tlm_sweeps.search.pool import Died, LocalPool
 from tlm_sweeps.search.progress import SweepProgress
 from tlm_sweeps.search.trials import is_over
 from tlm_sweeps.search.wandb.heart import Heart
@@ -34,6 +35,8 @@ _WAIT_SECONDS = 0.25
 _ALIVE = timedelta(seconds=60)
 """A run whose last heartbeat at W&B is younger is being trained."""
 _RETRY_SECONDS = 5.0
+_TELLING_SECONDS = 10.0
+"""More than a tracker's last words take."""
 STOPPED = "stopped from W&B"
 
 
@@ -93,6 +96,7 @@ class Agent:
         self._desk = desk
         self._name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
         self._later: list[Train] = []
+        self._is_sent_away = False
         self.must_stop = False
         """Set by whoever learns that the proposal under way is not wanted any more."""
 
@@ -101,7 +105,7 @@ class Agent:
         self._later += left_behind(self._desk.folder)
         while True:
             command = self._later.pop(0) if self._later else heart.next(_WAIT_SECONDS)
-            if isinstance(command, Exit):
+            if self._is_sent_away or isinstance(command, Exit):
                 yield Left("the sweep has been deleted at W&B" if heart.is_gone else "W&B has nothing more to try")
                 return
             if isinstance(command, Train):
@@ -140,11 +144,15 @@ class Agent:
             given.refused = refusal
             if refusal and ledger.proposals():
                 coordinator.stop(refusal)
+        said = None
         with closing(coordinator.run()) as pictures:
             for picture in pictures:
+                said = next((each.run_id for each in picture.news if each.peak_memory_bytes is not None), said)
                 yield picture
                 if self.must_stop or self._is_stopped(trial.offer.run_id, heart):
                     coordinator.stop(STOPPED)
+        if said is not None:  # by its worker, which still tells W&B of its end
+            _wait_for_worker(pool, said)
         for record in ledger.records():
             if record.state == "infeasible" or (was_over and (told is None or told.ending is None)):
                 measured = [each for _, each in ledger.measurements(record.run_id)]
@@ -190,8 +198,9 @@ class Agent:
                 case Stop():
                     stopped = stopped or trial_of(command.run_id) == run_id
                 case Exit():
-                    stopped = True  # as W&B's own agents have it: whoever is sent away drops what it does
-                    heart.leave()
+                    # As W&B's own agents have it: whoever is sent away drops what it does, but not because its sweep
+                    # was deleted.
+                    self._is_sent_away, stopped = True, stopped or not heart.is_gone
         return stopped
 
     def _known(self, run_id: str) -> ToldRun | None:
@@ -199,6 +208,15 @@ class Agent:
             return self._service.run(run_id)
         except RunError:
             return None
+
+
+def _wait_for_worker(pool: LocalPool, run_id: str) -> None:
+    """Until W&B has been told of a run's end: before that, its server would offer the run again."""
+    deadline = time.monotonic() + _TELLING_SECONDS
+    while time.monotonic() < deadline:
+        for _, report in pool.wait(_WAIT_SECONDS):
+            if isinstance(report, Died) or (isinstance(report, Told) and report.run_id == run_id):
+                return
 
 
 def passing(records: Sequence[Record], told: ToldRun | None, agent: str) -> str | None:

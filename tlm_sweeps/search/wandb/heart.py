@@ -64,10 +64,6 @@ class Heart:
         except queue.Empty:
             return None
 
-    def leave(self) -> None:
-        """Say once more that there is nothing more to do: whoever heard it was in the midst of something."""
-        self._commands.put(Exit())
-
     def _beat(self) -> None:
         while not self._must_end.is_set():
             training = self._training

@@ -11,7 +11,7 @@ import random
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from tlm_sweeps.compute.planning import seeds_of
@@ -39,11 +39,13 @@ class Claim:
     """Its seeds."""
     lost: int = 0
     """Spent in vain by earlier attempts: it stays spent."""
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    """What else the first run's config says: W&B's server replaces a config as a whole."""
 
     @property
-    def config(self) -> dict[str, int]:
-        """As the first run's config says it."""
-        return {_CLAIMED: self.flops + self.lost, _LOST: self.lost, _RUNS: self.runs}
+    def config(self) -> dict[str, Any]:
+        """The first run's config, with the claim."""
+        return {**self.beside, _CLAIMED: self.flops + self.lost, _LOST: self.lost, _RUNS: self.runs}
 
 
 class Claims(Protocol):
@@ -75,7 +77,7 @@ def claim_of(trial: OfferedTrial, ledger: Ledger, told: ToldRun | None) -> Claim
         ledger.set_meta({_LOST: str(_lost_by(told, cost, every if every != "epoch" else 1.0))})
     done = sum((record.train_flops or {}).get(account, 0) for record in records)
     lost = int(ledger.meta(_LOST) or 0) + max(0, ledger.spent_flops() - done)
-    return Claim(trial.offer.run_id, seeds * cost, seeds, lost)
+    return Claim(trial.offer.run_id, seeds * cost, seeds, lost, trial.config)
 
 
 def claimed(claims: Claims, claim: Claim, budget: BudgetSpec, wait_seconds: tuple[float, float] = (0.5, 3.0)) -> bool:
@@ -93,7 +95,7 @@ def claimed(claims: Claims, claim: Claim, budget: BudgetSpec, wait_seconds: tupl
     if budget.total is None:
         return True
     moment = random.Random(claim.run_id)
-    nothing = Claim(claim.run_id, 0, claim.runs, claim.lost)
+    nothing = replace(claim, flops=0)
     for attempt in range(_ATTEMPTS):
         claims.publish(claim.run_id, claim.config)
         others = [run for run in claims.runs() if trial_of(run.run_id) != claim.run_id]

@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("tlm_sweeps.wandb")
 _PATH = re.compile(r"([^/\s]+)/([^/\s]+)/([A-Za-z0-9_-]+)")
 _PAGE = 500
-_STOPPED = """
-query RunStoppedStatus($entityName: String, $projectName: String, $runId: String!) {
-    project(name: $projectName, entityName: $entityName) { run(name: $runId) { stopped } }
-}
-"""
-"""The question that the client asks for a run of its own."""
 _PUBLISH = """
 mutation UpsertBucket($project: String, $entity: String, $name: String!, $sweep: String, $config: JSONString) {
     upsertBucket(input: {modelName: $project, entityName: $entity, name: $name, sweep: $sweep, config: $config}) {
@@ -220,13 +214,15 @@ class Service:
 
     def is_stopped(self, run_id: str) -> bool:
         """Whether somebody asked W&B to stop the run; False when it cannot be known."""
-        variables = {"entityName": self.path.entity, "projectName": self.path.project, "runId": run_id}
+        from wandb.apis.public.sweeps import _sweep_with_runs
+
+        path = self.path
         try:
-            answer = self._api._service_api.execute_graphql(_STOPPED, variables=variables, timeout=5)  # noqa: SLF001 - there is no public way to ask
-            return bool(answer["project"]["run"]["stopped"])
+            sweep = _sweep_with_runs(self._api, path.sweep_id, "{}", project=path.project, entity=path.entity)
         except Exception as error:  # noqa: BLE001 - then it goes on as if nobody had
             _log.warning("W&B does not say whether %s is to stop: %s", run_id, _first_line(error))
             return False
+        return any(run["name"] == run_id and (run["stopped"] or run["shouldStop"]) for run in sweep["runs"])
 
 
 def _logged_in() -> wandb.Api:
