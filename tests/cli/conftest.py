@@ -1,6 +1,7 @@
 """The command line, called as the shell calls it but in this process; and one small sweep that really ran."""
 
 import json
+import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,12 +50,16 @@ Tlm = Callable[..., Said]
 
 @pytest.fixture(autouse=True)
 def _apart(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty folder to work in, and one cache for all tests: tokenising once is enough."""
+    """An empty folder to work in, nobody logged in to W&B, and one cache for all tests: tokenising once is enough."""
     cache = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TLM_CACHE", str(cache))
     monkeypatch.delenv("TLM_RUNS", raising=False)
     monkeypatch.delenv("TLM_DATA", raising=False)
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "wandb-settings"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(cache / "hub"))
 

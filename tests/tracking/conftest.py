@@ -116,6 +116,10 @@ class Kept:
         return told
 
     @property
+    def artifacts(self) -> list[dict[str, Any]]:
+        return self._all("artifact")
+
+    @property
     def exit_codes(self) -> list[int]:
         return [end.get("exit_code", 0) for end in self._all("exit")]
 
@@ -234,6 +238,10 @@ class Server:
     history: dict[int, dict[str, Any]] = field(default_factory=dict)
     """Lines of the run's history, by offset."""
     upserts: list[dict[str, Any]] = field(default_factory=list)
+    preempting_at: list[int] = field(default_factory=list)
+    """How many lines of history there were whenever the run was marked as preempting."""
+    is_stopped: bool = False
+    """Whether somebody has pressed Stop on the run's page."""
     exit_codes: list[int] = field(default_factory=list)
     was_asked: threading.Event = field(default_factory=threading.Event)
     """Set by the first request."""
@@ -264,9 +272,11 @@ class Server:
         for number, line in enumerate(lines["content"], start=lines["offset"]):
             self.history[number] = json.loads(line)
             self.was_fed.set()
+        if body.get("preempting"):
+            self.preempting_at.append(len(self.history))
         if body.get("complete"):
             self.exit_codes.append(body.get("exitcode", 0))
-        return {}
+        return {"stopped": True} if self.is_stopped else {}
 
     def _bucket(self) -> dict[str, Any]:
         name = self.upserts[0].get("name")

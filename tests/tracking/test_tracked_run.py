@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tlm_sweeps.runs.record import Measurement
 from tlm_sweeps.spec.sweep import Account
-from tlm_sweeps.tracking.tracked_run import TrackedRun, config, group, nested, point, summary, wandb_id
+from tlm_sweeps.tracking.tracked_run import TrackedRun, WandbPlace, config, group, nested, point, summary, wandb_id
 
 sweep_names = st.text("Az09._-", min_size=1, max_size=100)
 borrows_run = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -101,5 +101,33 @@ def test_a_summary_has_the_three_accounts_and_what_is_unspent(run: TrackedRun):
 
 
 def test_a_summary_leaves_out_what_is_not_known(run: TrackedRun):
-    told = summary(replace(run, budget_flops=None), {"test_nll": None, "reason": "diverged at step 3"}, "failed")
+    told = summary(
+        replace(run, budget_flops=None, n_params=None), {"test_nll": None, "reason": "diverged at step 3"}, "failed"
+    )
     assert told == {"reason": "diverged at step 3", "state": "failed"}
+
+
+def test_a_point_says_what_was_trained_on_and_one_of_an_older_version_does_not(
+    run: TrackedRun, measure: Callable[[int], Measurement]
+):
+    counted = measure(100).model_copy(update={"positions": 1280, "targets": 10})
+    told = point(run, counted)
+    assert (told["positions"], told["targets"]) == (1280, 10)
+    assert told["train_bits_per_char"] == pytest.approx(2.9 / math.log(2))
+    assert not {"positions", "targets"} & point(run, measure(100)).keys()
+
+
+def test_a_run_of_a_wandb_sweep_is_where_its_sweep_has_it(run: TrackedRun):
+    place = WandbPlace(sweep_id="abcd1234", run_id="r1", group="shapes-0123", config={"model.depth": 2, "claim": 7})
+    there = replace(run, place=place)
+    assert (wandb_id(there), group(there)) == ("r1", "shapes-0123")
+    assert config(there) == config(run) | {"model.depth": 2, "claim": 7}
+
+
+def test_a_place_may_leave_the_id_and_the_group_to_the_run(run: TrackedRun):
+    there = replace(run, place=WandbPlace(sweep_id="abcd1234"))
+    assert (wandb_id(there), group(there)) == (wandb_id(run), group(run))
+
+
+def test_a_summary_knows_the_size_even_of_a_run_that_failed_early(run: TrackedRun):
+    assert summary(run, {"reason": "out of memory"}, "failed")["n_params"] == 123_456

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tlm_sweeps.cli.options import DataDir, Json, RunsDir
+from tlm_sweeps.cli.wandb_findings import wandb_findings
 from tlm_sweeps.errors import TlmError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _PACKAGES = {"torch": True, "optuna": True, "datasets": False, "wandb": False}
 def doctor(data_dir: DataDir = None, runs_dir: RunsDir = None, *, json: Json = False) -> None:
     """Check whether this machine has what it takes.
 
-    Python, packages, cores, memory, corpora, folders; exit code 1 when something needed is missing.
+    Python, packages, cores, memory, corpora, folders, W&B; exit code 1 when something needed is missing.
     """
     from tlm_sweeps.console.corpora_views import findings_view
     from tlm_sweeps.console.streams import show, write_json
@@ -48,7 +49,7 @@ def _findings(data_dir: Path | None, runs_dir: Path | None) -> Iterator[Finding]
     yield from _corpora(data_dir)
     yield _cache()
     yield _runs(runs_dir)
-    yield _wandb()
+    yield from wandb_findings()
 
 
 def _package(name: str, *, is_needed: bool) -> Finding:
@@ -110,11 +111,3 @@ def _runs(runs_dir: Path | None) -> Finding:
     there = next(folder for folder in (runs, *runs.parents) if folder.exists())
     is_writable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
     return Finding("runs folder", is_writable, f"{runs}" if is_writable else f"{there} cannot be written")
-
-
-def _wandb() -> Finding:
-    from tlm_sweeps.console.corpora_views import Finding
-
-    mode = os.environ.get("WANDB_MODE", "as the spec says (off unless asked)")
-    key = "set" if os.environ.get("WANDB_API_KEY") else "not set, needed only for `wandb: online`"
-    return Finding("W&B", ok=True, found=f"mode {mode}; WANDB_API_KEY {key}", needed=False)

@@ -47,6 +47,10 @@ class Measurement(BaseModel):
     learning_rate: float
     wall_seconds: float
     """Training time so far, evaluations included, summed over resumes."""
+    positions: int | None = None
+    """Trained on so far; None where an older version measured."""
+    targets: int | None = None
+    """Trained on so far; None where an older version measured."""
 
 
 class Record(BaseModel):

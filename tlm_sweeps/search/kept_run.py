@@ -12,7 +12,7 @@ import torch
 
 from tlm_sweeps.compute.steps import Steps
 from tlm_sweeps.runs.record import Measurement
-from tlm_sweeps.search.messages import Advanced, Checkpointed, Ended, Measured, Message, TakenUp, TrainOrder
+from tlm_sweeps.search.messages import Advanced, Checkpointed, Ended, Measured, Message, TakenUp, Told, TrainOrder
 from tlm_sweeps.search.peak_memory import peak_bytes
 from tlm_sweeps.tracking.tracker import TrackedRun, Tracker, open_tracker
 from tlm_sweeps.training.checkpoint import SavedCheckpoint, load_newest_whole, save, save_model
@@ -82,23 +82,32 @@ class KeptRun:
         self.checkpoint()
         self._end("paused", {})
 
-    def prune(self) -> None:
-        """The verdict on its last measurement: it is over, and test is not looked at."""
-        last, best = self.state.measurements[-1], self.state.best
+    @property
+    def is_stop_asked(self) -> bool:
+        """Whether somebody who follows it elsewhere does not want it any more."""
+        return not self.has_ended and self._tracker is not None and self._tracker.is_stop_asked
+
+    def prune(self, reason: str) -> None:
+        """It is over, wherever it is: what it spent is charged, and test is not looked at."""
+        state, best = self.state, self.state.best
         results = {
-            "steps": self.state.step,
-            "epochs": last.epochs,
-            "train_nll": last.train_nll,
+            "steps": state.step,
+            "epochs": state.job.steps.epochs_after(state.step),
+            "positions": state.positions,
+            "targets": state.targets,
+            "train_nll": state.measurements[-1].train_nll if state.measurements else None,
             "val_nll": best.val_nll if best else None,
             "best_step": best.step if best else None,
-            "wall_seconds": self.state.wall_seconds,
+            "wall_seconds": state.wall_seconds,
         }
-        self._end("pruned", results, self.state.train_flops, "stopped by the pruner")
+        self._end("pruned", results, state.train_flops, reason)
 
     def complete(self) -> None:
         """It has come to its end: score test, keep the model."""
         outcome = finish(self.state)
-        save_model(self.state, self._folder)
+        files = save_model(self.state, self._folder)
+        if self._tracker is not None and self.order.tracking.artifacts == "model":
+            self._tracker.log_model(files)
         results = {name: value for name, value in vars(outcome).items() if name not in _NOT_RESULTS}
         self._end("complete", results, outcome.train_flops)
 
@@ -128,6 +137,7 @@ class KeptRun:
             self._tracker.mark_preempted()
         else:
             self._tracker.finish({**ended.results, "train_flops": ended.train_flops, "reason": reason}, state)
+        self._send(Told(**self._names))
 
 
 def job_of(order: TrainOrder) -> TrainingJob:
@@ -152,6 +162,7 @@ def _tracked(order: TrainOrder, folder: Path, state: RunState) -> TrackedRun:
         resumed_from_step=state.step or None,
         folder=folder,
         provenance=order.provenance,
+        planned=order.planned,
         place=order.place,
     )
 

@@ -53,6 +53,8 @@ class TrainOrder(Message):
     place: WandbPlace | None = None
     """Where the run belongs when it is part of a W&B sweep."""
     provenance: dict[str, object]
+    planned: dict[str, object] = {}
+    """What else the run's record says of it before it is trained, for its tracker."""
 
 
 class StackOrder(Message):
@@ -86,6 +88,15 @@ class Prune(Message):
 
     kind: Literal["prune"] = "prune"
     run_id: str
+
+
+class Stop(Message):
+    """End a run here for good, as pruned, wherever it is; the others of its stack go on."""
+
+    kind: Literal["stop"] = "stop"
+    run_id: str
+    reason: str
+    """Who wanted it: what its record says."""
 
 
 class Pause(Message):
@@ -153,6 +164,14 @@ class Ended(Message):
     train_flops: dict[str, int] = {}
 
 
+class Told(Message):
+    """The tracker has been told of a run's end, or has given up: the worker is free. Said of tracked runs."""
+
+    kind: Literal["told"] = "told"
+    run_id: str
+    lease: int
+
+
 class Probed(Message):
     """What a probe found."""
 
@@ -163,8 +182,8 @@ class Probed(Message):
     """Why it failed."""
 
 
-AnyOrder = TrainOrder | StackOrder | ProbeOrder | GoOn | Prune | Pause
-AnyReport = Ready | TakenUp | Advanced | Measured | Checkpointed | Ended | Probed
+AnyOrder = TrainOrder | StackOrder | ProbeOrder | GoOn | Prune | Stop | Pause
+AnyReport = Ready | TakenUp | Advanced | Measured | Checkpointed | Ended | Told | Probed
 
 ORDERS: TypeAdapter[AnyOrder] = TypeAdapter(Annotated[AnyOrder, Field(discriminator="kind")])
 REPORTS: TypeAdapter[AnyReport] = TypeAdapter(Annotated[AnyReport, Field(discriminator="kind")])

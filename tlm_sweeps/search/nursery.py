@@ -33,7 +33,8 @@ _MOST_BYTES = 2**16
 
 def main() -> None:
     """Fork workers on request until the other side hangs up, however it does; then see all of them out."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):  # the coordinator's business; it hangs up when it leaves
+        signal.signal(number, signal.SIG_IGN)
     faulthandler.enable()  # a worker that crashes in native code says where, in its log
     data_dir = Path(sys.argv[2]) if len(sys.argv) > 2 else None
     gc.collect()

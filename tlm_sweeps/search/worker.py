@@ -33,6 +33,7 @@ from tlm_sweeps.search.messages import (
     Prune,
     Ready,
     StackOrder,
+    Stop,
     TrainOrder,
 )
 from tlm_sweeps.search.peak_memory import forget_peak
@@ -47,6 +48,8 @@ from tlm_sweeps.training.replicas import Happened, train_together
 CHECKPOINT_SECONDS = 30.0
 """Time between checkpoints: what a killed run loses at most."""
 _ADVANCED_SECONDS = 0.25
+_PRUNED = "stopped by the pruner"
+_STOPPED = "stopped from W&B"
 
 
 class Paused(Exception):
@@ -72,7 +75,7 @@ class Worker:
                     self._run(stack.orders)
                 case ProbeOrder() as probe:
                     self._probe(probe)
-                case GoOn() | Prune() | Pause():
+                case GoOn() | Prune() | Stop() | Pause():
                     continue  # came when the runs it was meant for had ended
 
     def _run(self, orders: Sequence[TrainOrder]) -> None:
@@ -114,6 +117,8 @@ class Worker:
                 said = now
                 for each in _under_way(runs):
                     each.advanced()
+                    if each.is_stop_asked:
+                        _end(runs, leaving, each.order.run_id, _STOPPED)
                 self._obey(runs, leaving)
             if now - kept > CHECKPOINT_SECONDS:
                 kept = now
@@ -129,10 +134,10 @@ class Worker:
                     judged = None if judged and verdict.run_id == judged.order.run_id else judged
                 case Prune() as verdict:
                     judged = None if judged and verdict.run_id == judged.order.run_id else judged
-                    for place, run in enumerate(runs):
-                        if run.order.run_id == verdict.run_id and not run.has_ended:
-                            run.prune()
-                            leaving.add(place)
+                    _end(runs, leaving, verdict.run_id, _PRUNED)
+                case Stop() as wish:
+                    judged = None if judged and wish.run_id == judged.order.run_id else judged
+                    _end(runs, leaving, wish.run_id, wish.reason)
                 case Pause():
                     must_pause = True  # once the verdict is known: it would not be asked for again
                 case TrainOrder() | StackOrder() | ProbeOrder() as other:
@@ -169,6 +174,14 @@ def _under_way(runs: Sequence[KeptRun]) -> list[KeptRun]:
     return [run for run in runs if not run.has_ended]
 
 
+def _end(runs: Sequence[KeptRun], leaving: set[int], run_id: str, reason: str) -> None:
+    """End one of the runs early, for good; nothing happens where it has ended already."""
+    for place, run in enumerate(runs):
+        if run.order.run_id == run_id and not run.has_ended:
+            run.prune(reason)
+            leaving.add(place)
+
+
 def _events(runs: Sequence[KeptRun], leaving: set[int]) -> Iterator[tuple[int, Happened]]:
     """What happens to each run, by its place. On a GPU even one run is a stack: that is what records its steps."""
     states = [run.state for run in runs]
@@ -188,7 +201,8 @@ def _events(runs: Sequence[KeptRun], leaving: set[int]) -> Iterator[tuple[int, H
 
 def serve(connection: Connection, data_dir: Path | None) -> None:
     """Work for one coordinator; the process ends when it hangs up."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):  # schedulers send SIGTERM to every process of a job
+        signal.signal(number, signal.SIG_IGN)
     allocator.keep_freed_memory()
     torch.set_num_threads(1)
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,14 @@ _FROM_RECORD = (
     "epochs",
     "best_step",
     "wall_seconds",
+    "evaluation_flops",
+    "peak_memory_bytes",
+    "stacked",
     "reason",
 )
 """Fields of a record that the summary repeats under their own names."""
+PLANNED = ("baseline", "fingerprint", "epochs_asked", "n_params_non_embedding", "started_at")
+"""Fields of a record that are known before it is trained and that the config repeats under their own names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,9 @@ class WandbPlace:
     """Its id, when the server or an earlier session gave it one; None: `wandb_id` makes one."""
     group: str | None = None
     """Its group, when that is not the trial's number; runs of one group differ in their seed only."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """What else its config says: what its agent claims of the sweep's total, and the proposal's parameters as the
+    sweep's server made them, by which it knows what it has proposed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +81,8 @@ class TrackedRun:
     resumed_from_step: int | None = None
     """Optimizer steps done when this session began; None when the run starts anew."""
     provenance: Mapping[str, Any] | None = None
+    planned: Mapping[str, Any] = field(default_factory=dict)
+    """The fields of its record that `PLANNED` names, as far as they are known."""
     place: WandbPlace | None = None
     """Where it belongs when it is part of a W&B sweep."""
 
@@ -80,16 +90,20 @@ class TrackedRun:
 def wandb_id(run: TrackedRun) -> str:
     """The run's id at W&B: the same for the same run of the same sweep, wherever and however often it is started.
 
-    The run's name for people, then 48 bits of sha256 over sweep fingerprint and run id, so that two sweeps of one
-    name stay apart. At most 64 characters, W&B's limit, and only such as run ids are made of (letters, digits,
-    `.`, `_`, `-`), none of which W&B refuses.
+    The one that its place names; else the run's name for people, then 48 bits of sha256 over sweep fingerprint and
+    run id, so that two sweeps of one name stay apart: at most 64 characters, W&B's limit, and only such as run ids are
+    made of (letters, digits, `.`, `_`, `-`), none of which W&B refuses.
     """
+    if run.place is not None and run.place.run_id is not None:
+        return run.place.run_id
     digest = hashlib.sha256(f"{run.sweep_fingerprint}/{run.run_id}".encode()).hexdigest()[:_DIGEST_LENGTH]
     return f"{run.run_id[: _ID_LENGTH - _DIGEST_LENGTH - 1]}-{digest}"
 
 
 def group(run: TrackedRun) -> str:
     """The group at W&B: the runs of one trial, which differ in their seed only."""
+    if run.place is not None and run.place.group is not None:
+        return run.place.group
     return f"{run.sweep}-trial-{run.trial:04d}"
 
 
@@ -99,6 +113,7 @@ def config(run: TrackedRun) -> dict[str, Any]:
     W&B reads a period in a key as a level, so dotted settings become nested ones: `settings.model.depth`.
     """
     return {
+        **(run.place.config if run.place is not None else {}),
         **run.spec,
         "settings": nested(run.settings),
         "sweep": {"name": run.sweep, "fingerprint": run.sweep_fingerprint},
@@ -107,6 +122,7 @@ def config(run: TrackedRun) -> dict[str, Any]:
         "seed": run.seed,
         "budget": {"flops": run.budget_flops, "account": run.account},
         "n_params": run.n_params,
+        **{name: run.planned.get(name) for name in PLANNED},
         "provenance": dict(run.provenance or {}),
     }
 
@@ -134,6 +150,7 @@ def point(run: TrackedRun, measurement: Measurement) -> dict[str, float]:
     """
     seconds = measurement.wall_seconds
     rate = {"flop_per_second": measurement.train_flops["matmul"] / seconds} if seconds > 0 else {}
+    counts = {"positions": measurement.positions, "targets": measurement.targets}
     return {
         "spent_flops": measurement.train_flops[run.account],
         "train_nll": measurement.train_nll,
@@ -141,7 +158,8 @@ def point(run: TrackedRun, measurement: Measurement) -> dict[str, float]:
         "learning_rate": measurement.learning_rate,
         "epochs": measurement.epochs,
         "wall_seconds": seconds,
-        **_bits(run, {"val_nll": measurement.val_nll}),
+        **{name: count for name, count in counts.items() if count is not None},
+        **_bits(run, {"train_nll": measurement.train_nll, "val_nll": measurement.val_nll}),
         **rate,
     }
 
@@ -154,7 +172,8 @@ def summary(run: TrackedRun, record: Mapping[str, Any], state: State) -> dict[st
         record: fields of its `Record`, as many as there are.
         state: how it ended.
     """
-    told = {name: record[name] for name in _FROM_RECORD if record.get(name) is not None}
+    known = {"n_params": run.n_params, **record}
+    told = {name: known[name] for name in _FROM_RECORD if known.get(name) is not None}
     spent = record.get("train_flops") or {}
     told |= {f"train_flops_{account}": flops for account, flops in spent.items()}
     if run.budget_flops is not None:
@@ -170,6 +189,6 @@ def _bits(run: TrackedRun, nlls: Mapping[str, Any]) -> dict[str, float]:
         return {}
     return {
         f"{split}_bits_per_char": nlls[f"{split}_nll"] / math.log(2)
-        for split in ("val", "test")
+        for split in ("train", "val", "test")
         if f"{split}_nll" in nlls
     }

@@ -7,7 +7,8 @@ telling is done.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, assert_never
 
 from tlm_sweeps.runs.record import Measurement, State
@@ -27,12 +28,22 @@ class Tracker(Protocol):
         """One more point of the curves."""
         ...
 
+    @property
+    def is_stop_asked(self) -> bool:
+        """Whether somebody outside wants the run stopped. Answered in microseconds."""
+        ...
+
+    def log_model(self, files: Sequence[Path]) -> None:
+        """The weights that the run ends with, in these files; said before `finish`."""
+        ...
+
     def finish(self, record_summary: Mapping[str, Any], state: State) -> None:
         """The run has ended.
 
         Args:
             record_summary: fields of its `Record`, as many as there are.
-            state: how it ended; `complete` and `pruned` are successes to the outside, others are not.
+            state: how it ended; `complete` and `pruned` are successes to the outside, others are not, except in a W&B
+                sweep: its server would have a run that ended badly run again.
         """
         ...
 
@@ -45,6 +56,14 @@ class Silent:
     """Tells nobody."""
 
     def log(self, measurement: Measurement) -> None:
+        """Nothing is told."""
+
+    @property
+    def is_stop_asked(self) -> bool:
+        """Nobody asks."""
+        return False
+
+    def log_model(self, files: Sequence[Path]) -> None:
         """Nothing is told."""
 
     def finish(self, record_summary: Mapping[str, Any], state: State) -> None:

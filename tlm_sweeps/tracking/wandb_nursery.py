@@ -34,6 +34,7 @@ def main(run_program: ModuleType) -> None:
     Args:
         run_program: wandb_run.py, which the forked processes go on with.
     """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # training's business, which hangs up when it leaves
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they ended: the system buries them
     for name in ("wandb", *_IMPORTED_LATE):
         with contextlib.suppress(Exception):  # each run will find out for itself, and say so

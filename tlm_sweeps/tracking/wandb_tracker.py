@@ -13,7 +13,7 @@ import logging
 import os
 import select
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,16 @@ INIT_SECONDS = 10.0
 for it, except the end of a run that is shorter still."""
 FINISH_SECONDS = 5.0
 """How long the end of a run may wait for W&B's process. After that it is left to itself, and ends by itself."""
+UPLOAD_SECONDS = 3.0
+"""How long the last upload may take; what is late stays on disk for `wandb sync`. Without it, a server that is gone
+holds `finish()` for more than two minutes."""
+LONG_UPLOAD_SECONDS = 20.0
+"""The same for a run that hands over its weights, and for one of a W&B sweep, which would be given out again if the
+server did not hear of its end. Nobody waits for it longer than for others."""
 UNSENT_BYTES = 8 * 2**20
 """Told but not yet taken by W&B's process (about 20,000 points) before the tracker gives up."""
 
-_FROM_ENVIRONMENT = (
+FROM_ENVIRONMENT = (
     "WANDB_API_KEY",
     "WANDB_APP_URL",
     "WANDB_BASE_URL",
@@ -58,12 +64,14 @@ class WandbTracker:
         self._unsent = bytearray()
         self._heard = b""
         self._has_all_been_heard = False
+        self._is_closed = False
+        self._is_stop_asked = False
         self._has_warned = False
         with self._never_in_the_way():
             folder = run.folder.resolve()
-            environment = _environment(folder / "wandb")
-            self._far = wandb_starting.start(folder, environment)
-            self._tell({"open": _opening(tracking, run), "environment": environment})
+            around = environment(folder / "wandb")
+            self._far = wandb_starting.start(folder, around)
+            self._tell({"open": _opening(tracking, run), "environment": around})
 
     def log(self, measurement: Measurement) -> None:
         """See `Tracker.log`."""
@@ -71,10 +79,22 @@ class WandbTracker:
             self._tell({"step": measurement.step, "log": tracked_run.point(self._run, measurement)})
             self._hear()
 
+    @property
+    def is_stop_asked(self) -> bool:
+        """See `Tracker.is_stop_asked`."""
+        with self._never_in_the_way():
+            self._hear()
+        return self._is_stop_asked
+
+    def log_model(self, files: Sequence[Path]) -> None:
+        """See `Tracker.log_model`."""
+        with self._never_in_the_way():
+            self._tell({"model": [str(file.resolve()) for file in files]})
+
     def finish(self, record_summary: Mapping[str, Any], state: State) -> None:
         """See `Tracker.finish`."""
         with self._never_in_the_way():
-            exit_code = 0 if state in {"complete", "pruned"} else 1
+            exit_code = 0 if state in {"complete", "pruned"} or self._run.place is not None else 1
             self._end({"finish": tracked_run.summary(self._run, record_summary, state), "exit_code": exit_code})
 
     def mark_preempted(self) -> None:
@@ -125,23 +145,28 @@ class WandbTracker:
         if not self._has_all_been_heard:
             self._warn(f"not done {FINISH_SECONDS:g} s after the run's end; it goes on in the background")
             wandb_starting.close_nursery()  # which may be what stands still: the next run has a new one
-        elif not self._heard.endswith(f"{wandb_run.DONE}\n".encode()):
+        elif not self._is_closed:
             self._warn("its process ended before the run was closed")
         self._leave()
 
     def _hear(self) -> None:
-        """Take in what the other side reports, if anything, and pass on its first complaint."""
+        """Take in what the other side reports, if anything."""
         if self._far is None:
             return
         try:
             report = os.read(self._far.reports.fileno(), 2**16)
         except BlockingIOError:
             return
-        self._heard += report
+        *lines, self._heard = (self._heard + report).split(b"\n")
         self._has_all_been_heard = not report
-        (first, *_) = self._heard.decode(errors="replace").splitlines() or [wandb_run.DONE]
-        if first != wandb_run.DONE:
-            self._warn(first)
+        for line in lines:
+            match line.decode(errors="replace"):
+                case wandb_run.DONE:
+                    self._is_closed = True
+                case wandb_run.STOP:
+                    self._is_stop_asked = True
+                case complaint:
+                    self._warn(complaint)
 
     def _warn(self, what: str) -> None:
         if not self._has_warned:
@@ -157,9 +182,14 @@ class WandbTracker:
             far.leave()
 
 
-def _environment(home: Path) -> dict[str, str]:
+def environment(home: Path) -> dict[str, str]:
+    """The environment in which the client runs: this process's, with the user's identity and nothing else of W&B.
+
+    Args:
+        home: where the client keeps its caches and logs.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
-    identity = {name: os.environ[name] for name in _FROM_ENVIRONMENT if name in os.environ}
+    identity = {name: os.environ[name] for name in FROM_ENVIRONMENT if name in os.environ}
     # Caches and logs default to ~/.cache/wandb and ~/.local/share/wandb; a run writes only into its folder.
     places = dict.fromkeys(("WANDB_CACHE_DIR", "WANDB_DATA_DIR", "WANDB_ARTIFACT_DIR"), str(home))
     # Error reports and usage telemetry of the client would go to W&B's servers, even from offline runs.
@@ -168,6 +198,7 @@ def _environment(home: Path) -> dict[str, str]:
 
 def _opening(tracking: TrackingSpec, run: TrackedRun) -> dict[str, Any]:
     """What wandb_run.py needs to open the run."""
+    is_long = tracking.artifacts == "model" or run.place is not None
     return {
         "mode": tracking.wandb,
         "project": tracking.project,
@@ -179,6 +210,9 @@ def _opening(tracking: TrackingSpec, run: TrackedRun) -> dict[str, Any]:
         "tags": list(run.tags),
         "config": tracked_run.config(run),
         "folder": str(run.folder.resolve()),
-        "resume": run.resumed_from_step is not None,
+        "sweep_id": run.place.sweep_id if run.place is not None else None,
+        # A W&B sweep's run may have been begun elsewhere, by a machine that died.
+        "resume": run.resumed_from_step is not None or run.place is not None,
         "init_seconds": INIT_SECONDS,
+        "upload_seconds": LONG_UPLOAD_SECONDS if is_long else UPLOAD_SECONDS,
     }

@@ -104,7 +104,6 @@ def finish(state: RunState) -> Outcome:
     test = resident(state.corpus.test, state.device)
     with ending_with(state):
         test_nll = finite(evaluate(state.module, test, job.experiment).nll, "test loss", state.step)
-    windows, context = job.steps.windows_after(state.step), job.experiment.model.context
     facts, last = state.corpus.facts, state.measurements[-1]
     kept = best if job.experiment.evaluation.restore_best else last
     return Outcome(
@@ -114,8 +113,8 @@ def finish(state: RunState) -> Outcome:
         best_step=kept.step,
         steps=state.step,
         epochs=last.epochs,
-        positions=windows * context,
-        targets=windows * (context if job.experiment.training.predict == "all" else 1),
+        positions=state.positions,
+        targets=state.targets,
         train_flops=last.train_flops,
         evaluation_flops=evaluation_flops(job.experiment, facts, len(state.measurements)),
         wall_seconds=state.wall_seconds + time.perf_counter() - began,
@@ -168,6 +167,8 @@ def measure(state: RunState, val_nll: float) -> Measurement:
             val_nll=val_nll,
             learning_rate=learning_rate_at(state.step - 1, steps.total, job.experiment.training),
             wall_seconds=state.wall_seconds,
+            positions=state.positions,
+            targets=state.targets,
         )
     )
     return state.measurements[-1]

@@ -74,6 +74,17 @@ class RunState:
         return self.flops_per_window.times(self.job.steps.windows_after(self.step)).by_name()
 
     @property
+    def positions(self) -> int:
+        """Positions trained on so far."""
+        return self.job.steps.windows_after(self.step) * self.job.experiment.model.context
+
+    @property
+    def targets(self) -> int:
+        """Targets trained on so far."""
+        experiment, windows = self.job.experiment, self.job.steps.windows_after(self.step)
+        return windows * (experiment.model.context if experiment.training.predict == "all" else 1)
+
+    @property
     def out_of_patience(self) -> bool:
         """Whether so many evaluations brought nothing better that the run must stop."""
         patience = self.job.experiment.evaluation.patience

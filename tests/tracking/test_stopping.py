@@ -1,0 +1,84 @@
+"""The Stop button of W&B's page: it ends the run, as a pruned one, and the record says who wanted it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tlm_sweeps.compute.planning import plan_trial
+from tlm_sweeps.corpora.facts import facts_reader
+from tlm_sweeps.search.messages import REPORTS, Ended, Told, TrainOrder
+from tlm_sweeps.search.worker import Worker
+from tlm_sweeps.spec.sweep import SweepSpec, TrackingSpec
+from tlm_sweeps.tracking.tracked_run import WandbPlace
+
+SPEC = {
+    "name": "long",
+    "experiment": {
+        "corpus": {"name": "python-docs", "first_tokens": {"train": 20_000, "valid": 2_000, "test": 2_000}},
+        "model": {"kind": "transformer", "width": 16, "depth": 1, "heads": 2, "context": 16},
+        "training": {"learning_rate": 1e-3, "batch_size": 8},
+        "evaluation": {"every": 0.01, "windows": 20},
+    },
+    "budget": {"flops": 1e13},
+}
+"""A run of many minutes."""
+
+
+@pytest.fixture
+def order(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> TrainOrder:
+    """To train it, told to a server."""
+    monkeypatch.setenv("TLM_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    planned = plan_trial(SweepSpec.model_validate(SPEC), {}, facts_reader())
+    assert planned.matched is not None
+    return TrainOrder(
+        run_id="long-0000-s0",
+        lease=1,
+        sweep="long",
+        sweep_fingerprint="f",
+        trial=0,
+        seed=0,
+        experiment=planned.matched.experiment,
+        steps=planned.matched.steps.total,
+        windows_per_epoch=planned.matched.steps.windows_per_epoch,
+        settings={},
+        budget_flops=planned.budget_flops,
+        account="matmul",
+        n_params=1,
+        folder=str(tmp_path / "run"),
+        checkpoints=(),
+        judged=False,
+        tracking=TrackingSpec(wandb="online", project="shapes", entity="ann"),
+        place=WandbPlace(sweep_id="abcd1234", run_id="q7x1"),
+        provenance={},
+    )
+
+
+def test_a_stop_from_the_page_ends_the_run_there_and_here(order: TrainOrder, serve: Callable[[str], Any]):
+    server = serve("good")
+    server.is_stopped = True  # the client asks at the start, and every 15 s
+    ours, theirs = Pipe()
+
+    def work() -> None:
+        with pytest.raises(EOFError):
+            Worker(theirs, None).work()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    ours.send_bytes(order.model_dump_json().encode())
+    reports = [REPORTS.validate_json(ours.recv_bytes())]
+    while not isinstance(reports[-1], Told):
+        reports.append(REPORTS.validate_json(ours.recv_bytes()))
+    (ended,) = [report for report in reports if isinstance(report, Ended)]
+    ours.close()
+    worker.join(60)
+
+    assert (ended.state, ended.reason) == ("pruned", "stopped from W&B")
+    assert 0 < ended.train_flops["matmul"] < 1e13
+    assert "test_nll" not in ended.results
+    assert server.exit_codes == [0]
