@@ -18,7 +18,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tlm_sweeps.errors import InputError, did_you_mean
 from tlm_sweeps.runs.folders import runs_folder, sweep_folder, sweep_names
@@ -28,9 +28,12 @@ if TYPE_CHECKING:
 
     from tlm_sweeps.compute.planning import SweepPlan
     from tlm_sweeps.report.sources import SweepResults
+    from tlm_sweeps.report.wandb.paths import SweepPath
+    from tlm_sweeps.report.wandb.publishing import Published
     from tlm_sweeps.search.devices import Asked
     from tlm_sweeps.search.progress import SweepProgress
     from tlm_sweeps.search.standing import SweepStatus
+    from tlm_sweeps.search.wandb.syncing import SyncProgress
     from tlm_sweeps.spec.sweep import SweepSpec
 
 Place = str | PathLike[str]
@@ -135,6 +138,10 @@ def sweep(
 def results(name: str, runs_dir: Place | None = None) -> SweepResults:
     """Everything that a sweep has left behind, finished or not.
 
+    Args:
+        name: the sweep's, or `ENTITY/PROJECT/SWEEPID` of a W&B sweep, whose runs W&B is asked for.
+        runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
+
     Raises:
         InputError: when there is no such sweep.
     """
@@ -142,6 +149,10 @@ def results(name: str, runs_dir: Place | None = None) -> SweepResults:
     from tlm_sweeps.runs.ledger import reading
     from tlm_sweeps.search.standing import kept_spec
 
+    if (at_wandb := _wandb_sweep(name, runs_dir)) is not None:
+        from tlm_sweeps.report.wandb.reading import sweep_results
+
+        return sweep_results(str(at_wandb))
     with reading(existing_folder(name, runs_dir)) as ledger:
         return SweepResults(
             spec=kept_spec(ledger),
@@ -183,7 +194,7 @@ def write_report(name: str, runs_dir: Place | None = None, path: Place | None = 
     """Write a sweep's report as one HTML file.
 
     Args:
-        name: the sweep.
+        name: the sweep, or `ENTITY/PROJECT/SWEEPID` of a W&B sweep.
         runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
         path: where to; default: `report.html` in the sweep's folder.
 
@@ -192,8 +203,49 @@ def write_report(name: str, runs_dir: Place | None = None, path: Place | None = 
     """
     from tlm_sweeps.report import page
 
-    folder = existing_folder(name, runs_dir)
-    return page.write_report(results(name, runs_dir), _path(path) or folder / "report.html")
+    found = results(name, runs_dir)
+    return page.write_report(found, _path(path) or _report_folder(name, found, runs_dir) / "report.html")
+
+
+def publish_report(
+    name: str, runs_dir: Place | None = None, *, entity: str | None = None, project: str | None = None
+) -> Published:
+    """Write a sweep's report as a W&B Report, or bring the one that was written before up to date.
+
+    Args:
+        name: the sweep, or `ENTITY/PROJECT/SWEEPID` of a W&B sweep.
+        runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
+        entity: whose it is; default: as the sweep's runs, else the login's own.
+        project: where it is; default: that of the sweep's runs.
+
+    Returns:
+        Where it is, and what it says of panels that stay empty.
+
+    Raises:
+        InputError: when there is no such sweep, no run of it is complete, or W&B cannot be asked.
+    """
+    from tlm_sweeps.report.wandb.placing import place_of
+    from tlm_sweeps.report.wandb.publishing import publish
+
+    found = results(name, runs_dir)
+    place = place_of(found.spec, _wandb_sweep(name, runs_dir, after=True), entity=entity, project=project)
+    return publish(found, place, _report_folder(name, found, runs_dir))
+
+
+def report_request(
+    name: str, runs_dir: Place | None = None, *, entity: str | None = None, project: str | None = None
+) -> dict[str, Any]:
+    """What `publish_report` would send to W&B. Of a sweep on this machine no server is asked anything.
+
+    Raises:
+        InputError: when there is no such sweep, or no run of it is complete.
+    """
+    from tlm_sweeps.report.wandb.document import build_report, request_of
+    from tlm_sweeps.report.wandb.placing import place_of
+
+    found = results(name, runs_dir)
+    place = place_of(found.spec, _wandb_sweep(name, runs_dir, after=True), entity=entity, project=project)
+    return request_of(build_report(found, place))
 
 
 def export_study(name: str, runs_dir: Place | None = None, path: Place | None = None) -> Path:
@@ -218,6 +270,39 @@ def export_study(name: str, runs_dir: Place | None = None, path: Place | None = 
     return chosen
 
 
+def iter_sync(
+    name: str,
+    runs_dir: Place | None = None,
+    *,
+    entity: str | None = None,
+    project: str | None = None,
+    data_dir: Place | None = None,
+) -> Generator[SyncProgress]:
+    """Upload to W&B what its client kept of a sweep on this machine, a picture at a time. Called again, it goes on.
+
+    Args:
+        name: the sweep, or the folder that an agent trained in.
+        runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
+        entity: W&B user or team; default the spec's, else the account's own.
+        project: W&B project; default the spec's.
+        data_dir: where named corpora are looked for first.
+
+    Raises:
+        InputError: when there is nothing to upload, or nobody to upload it to.
+        RunError: when the server stops answering.
+    """
+    from tlm_sweeps.corpora.facts import facts_reader
+    from tlm_sweeps.search.wandb.syncing import sync as pictures_of
+
+    runs = runs_folder(_path(runs_dir))
+    folder = sweep_folder(runs, name)
+    if not folder.is_dir():
+        there = [path.name for path in runs.glob("*/") if path.is_dir()]
+        hint = did_you_mean(name, there) if there else "name the folder of all sweeps with --runs-dir"
+        raise InputError(f"no sweep `{name}` in {runs}", hint=hint)
+    yield from pictures_of(folder, facts_reader(_path(data_dir)), entity=entity, project=project)
+
+
 def existing_folder(name: str, runs_dir: Place | None = None) -> Path:
     """The folder of a sweep that has been begun.
 
@@ -230,6 +315,34 @@ def existing_folder(name: str, runs_dir: Place | None = None) -> Path:
         hint = did_you_mean(name, known) if known else "start one with `tlm-sweeps sweep SPEC`, or name its --runs-dir"
         raise InputError(f"no sweep `{name}` in {runs}", hint=hint)
     return folder
+
+
+def _wandb_sweep(name: str, runs_dir: Place | None, *, after: bool = False) -> SweepPath | None:
+    """The W&B sweep that a name stands for, or that a sweep of this machine became; else None.
+
+    Args:
+        name: the sweep's, or a path of a W&B sweep.
+        runs_dir: folder of all sweeps.
+        after: also of a sweep that ran here and was uploaded; else only where W&B's runs are all there is.
+    """
+    from tlm_sweeps.report.wandb.paths import SweepPath, is_sweep_path, sweep_path
+    from tlm_sweeps.search.wandb.launched import read_launched
+
+    if is_sweep_path(name):
+        return sweep_path(name)
+    runs = runs_folder(_path(runs_dir))
+    if name in sweep_names(runs) and not after:
+        return None
+    launched = read_launched(sweep_folder(runs, name))
+    return launched and SweepPath(launched.entity, launched.project, launched.id)
+
+
+def _report_folder(name: str, found: SweepResults, runs_dir: Place | None) -> Path:
+    """The folder of a sweep, made or not: of one that only W&B knows, as its agents name it."""
+    from tlm_sweeps.report.wandb.paths import is_sweep_path, sweep_path
+
+    own = f"{found.spec.name}-{sweep_path(name).sweep_id}" if is_sweep_path(name) else name
+    return sweep_folder(runs_folder(_path(runs_dir)), own)
 
 
 def _path(place: Place | None) -> Path | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -23,27 +25,72 @@ class Format(StrEnum):
 
 
 def report(
-    name: Name,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="The sweep's name, or ENTITY/PROJECT/SWEEPID of a W&B sweep.", show_default=False
+        ),
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: report.html in the sweep's folder.")
     ] = None,
     runs_dir: RunsDir = None,
     *,
     open_: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
+    wandb: Annotated[bool, typer.Option("--wandb", help="Write a W&B Report instead, or update the sweep's.")] = False,
+    entity: Annotated[
+        str | None, typer.Option("--entity", help="With --wandb: whose. Default: as the runs, else your own.")
+    ] = None,
+    project: Annotated[str | None, typer.Option("--project", help="With --wandb. Default: that of the runs.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --wandb: print what W&B would be sent.")] = False,
 ) -> None:
-    """Write a sweep's report as one HTML file.
+    """Write a sweep's report as one HTML file, or as a W&B Report.
 
     The file needs no network. Works while the sweep runs, once a run is complete.
     """
     from tlm_sweeps import api
     from tlm_sweeps.console.streams import show
 
-    written = api.write_report(name, runs_dir, output)
-    show(str(written))
+    _ensure_consistent(wandb=wandb, output=output, only_wandb={"entity": entity, "project": project}, dry_run=dry_run)
+    if dry_run:
+        _write_text(
+            json.dumps(api.report_request(name, runs_dir, entity=entity, project=project), indent=2) + "\n", None
+        )
+        return
+    if wandb:
+        address = _published(name, runs_dir, entity, project)
+    else:
+        written = api.write_report(name, runs_dir, output)
+        show(str(written))
+        address = written.resolve().as_uri()
     if open_:
         import webbrowser
 
-        webbrowser.open(written.resolve().as_uri())
+        webbrowser.open(address)
+
+
+def _ensure_consistent(
+    *, wandb: bool, output: Path | None, only_wandb: Mapping[str, str | None], dry_run: bool
+) -> None:
+    """Refuse options that have no meaning together."""
+    if wandb and output is not None:
+        message = "a W&B Report is no file"
+        raise InputError(message, place="--output", hint="leave out --wandb for the HTML page, or --output")
+    asked = [name for name, value in only_wandb.items() if value is not None] + ["dry-run"] * dry_run
+    if asked and not wandb:
+        raise InputError("this is for W&B Reports only", place=f"--{asked[0]}", hint="add --wandb")
+
+
+def _published(name: str, runs_dir: Path | None, entity: str | None, project: str | None) -> str:
+    """Write the W&B Report and say where; its address."""
+    from tlm_sweeps import api
+    from tlm_sweeps.console.streams import say, show
+
+    found = api.publish_report(name, runs_dir, entity=entity, project=project)
+    if found.note:
+        say(found.note)
+    show(found.url)
+    return found.url
 
 
 def export(

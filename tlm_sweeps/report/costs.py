@@ -11,6 +11,12 @@ from tlm_sweeps.runs.record import Record, State
 from tlm_sweeps.spec.sweep import Account
 
 ACCOUNTS: tuple[Account, ...] = get_args(Account)
+CONVENTIONS: dict[Account, str] = {
+    "matmul": "The account matmul is the multiply-adds of matrix products that forward and backward do, 2 FLOPs each.",
+    "6nd": "The account 6nd is 6 · parameters without embeddings · positions (Kaplan et al. 2020).",
+    "2nd": "The account 2nd is 2 · parameters · positions (arXiv 2512.20877).",
+}
+"""The accounts in a sentence; docs/decisions has the whole."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ def origins(results: SweepResults) -> list[tuple[str, list[str]]]:
         ("device", (f"{each.device}, {each.threads} thread{'s'[: each.threads != 1]}" for each in known)),
         ("corpus", (_corpus(each.corpus) for each in known)),
         ("started by", (" ".join(each.argv) for each in known)),
+        ("W&B sweep", [results.page_url] if results.page_url else []),
         ("first start", [min(times)] if times else []),
         ("last end", [max(times)] if times else []),
         ("records read at", [results.created_at]),

@@ -10,7 +10,6 @@ import base64
 import contextlib
 import hashlib
 import os
-from collections import Counter
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,23 +20,16 @@ from plotly.offline import get_plotlyjs
 
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.caveats import caveats
+from tlm_sweeps.report.costs import CONVENTIONS
 from tlm_sweeps.report.figures.gallery import draw_all
 from tlm_sweeps.report.origins import origins
 from tlm_sweeps.report.outcomes import outcomes
 from tlm_sweeps.report.sources import SweepResults, ensure_reportable
 from tlm_sweeps.report.statistics import leaderboard
 from tlm_sweeps.report.views import cost_table, leaderboard_tables, unranked_table
-from tlm_sweeps.report.words import answers
-from tlm_sweeps.spec.sweep import Account
+from tlm_sweeps.report.words import answers, summary
 from tlm_sweeps.spec.yaml_writing import to_yaml
-from tlm_sweeps.units import format_flops
 
-CONVENTIONS: dict[Account, str] = {
-    "matmul": "The account matmul is the multiply-adds of matrix products that forward and backward do, 2 FLOPs each.",
-    "6nd": "The account 6nd is 6 · parameters without embeddings · positions (Kaplan et al. 2020).",
-    "2nd": "The account 2nd is 2 · parameters · positions (arXiv 2512.20877).",
-}
-"""The accounts in a sentence; docs/decisions has the whole."""
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -57,7 +49,7 @@ def build_page(results: SweepResults) -> str:
     plotly_js, page_js = _trusted(get_plotlyjs()), _trusted(_text("page.js"))
     return template.render(
         spec=results.spec,
-        summary=_summary(results, len(ranked)),
+        summary=summary(results, len(ranked)),
         convention=CONVENTIONS[results.account],
         answers=answers(results, ranked),
         caveats=caveats(results, ranked),
@@ -106,19 +98,6 @@ def json_block(figure: Figure) -> Markup:
     """
     written = figure.to_json(validate=False) or "{}"
     return Markup(written.translate(str.maketrans(_UNSAFE)))  # noqa: S704 - escaped for its place on this line
-
-
-def _summary(results: SweepResults, n_ranked: int) -> str:
-    """How much there is: settings, runs in each state, FLOPs."""
-    states = Counter(record.state for record in results.records)
-    trials = len({record.trial for record in results.records})
-    runs = ", ".join(f"{count} {state}" for state, count in states.most_common())
-    total = results.spec.budget.total if results.spec.budget else None
-    of_total = f" of {format_flops(total)}" if total else ""
-    return (
-        f"{n_ranked} of {trials} settings ranked; {len(results.records)} runs: {runs}; "
-        f"{format_flops(results.spent_flops)}{of_total} spent ({results.account})."
-    )
 
 
 def _text(name: str) -> str:

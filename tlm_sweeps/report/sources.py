@@ -26,6 +26,8 @@ class SweepResults:
     """When these results were read, UTC, ISO 8601."""
     command: str
     """What to type to make the sweep again."""
+    page_url: str = ""
+    """The sweep's page at W&B, where they were read from there."""
 
     @property
     def account(self) -> Account:
@@ -43,8 +45,9 @@ def ensure_reportable(results: SweepResults) -> None:
     if states["complete"]:
         return
     found = ", ".join(f"{count} {state}" for state, count in states.most_common()) or "no runs"
+    shows = results.page_url or f"`tlm-sweeps status {results.spec.name}`"
     raise InputError(
         f"nothing to report: {found}",
         place=f"sweep {results.spec.name}",
-        hint=f"`tlm-sweeps status {results.spec.name}` shows the runs; a report needs one that is complete",
+        hint=f"{shows} shows the runs; a report needs one that is complete",
     )

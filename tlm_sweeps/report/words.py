@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from tlm_sweeps.report.certainty import Estimate, estimate
 from tlm_sweeps.report.naming import describe_settings, format_budget, format_nll, setting_of
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.statistics import TrialResult, by_budget, indistinguishable, lead_over
+from tlm_sweeps.units import format_flops
 
 _UNITS = {"char": "nats per character", "word": "nats per word"}
 
@@ -31,6 +33,19 @@ def answers(results: SweepResults, ranked: Sequence[TrialResult]) -> list[Answer
     return [
         Answer(_found(results, trials), _margin(trials), _certainty(trials)) for trials in by_budget(ranked).values()
     ]
+
+
+def summary(results: SweepResults, n_ranked: int) -> str:
+    """How much there is: settings, runs in each state, FLOPs."""
+    states = Counter(record.state for record in results.records)
+    trials = len({record.trial for record in results.records})
+    runs = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    total = results.spec.budget.total if results.spec.budget else None
+    of_total = f" of {format_flops(total)}" if total else ""
+    return (
+        f"{n_ranked} of {trials} settings ranked; {len(results.records)} runs: {runs}; "
+        f"{format_flops(results.spent_flops)}{of_total} spent ({results.account})."
+    )
 
 
 def level_of(trial: TrialResult) -> str:
