@@ -42,7 +42,9 @@ def test_an_enumerated_cell_with_its_seed(tiny: Tiny):
 
 def test_a_baseline_stands_for_its_settings(tiny: Tiny):
     spec = tiny(baselines={"shallow": {"model.depth": 1}}, budget={"flops": [1e9, 2e9]})
-    offer = offer_of("r", {"tlm": carried(spec), "setting": {"value": '{"baseline":"shallow","budget.flops":2000000000}'}})
+    offer = offer_of(
+        "r", {"tlm": carried(spec), "setting": {"value": '{"baseline":"shallow","budget.flops":2000000000}'}}
+    )
     assert offer.baseline == "shallow"
     assert offer.settings == {"model.depth": 1, "budget.flops": 2e9}
 

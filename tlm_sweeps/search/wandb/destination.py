@@ -1,0 +1,173 @@
+"""The project at W&B's server where a sweep's runs are uploaded to: what is there, through the real client.
+
+The client (0.31) has no public way to make a sweep without printing, or to set its state: for these its own commands
+use the same private functions. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tlm_sweeps.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    import wandb
+
+ANSWER_SECONDS = 20
+"""How long the server may take to answer a question; the client asks again meanwhile."""
+_PAGE = 100
+"""Runs asked for at once, with their configs."""
+
+
+@dataclass(frozen=True)
+class ServerRun:
+    """A run as the server has it."""
+
+    state: str
+    """W&B's: running, finished, failed, crashed, killed, preempted, pending."""
+    sweep_id: str | None
+    lines: int
+    """Points of its curves."""
+    last_step: int | None
+    """Of its curves; None when the server does not say, or there is no point."""
+    summary_state: str | None
+    """How it ended, in our words."""
+
+
+class Destination:
+    """A project at W&B's server."""
+
+    def __init__(self, entity: str | None, project: str) -> None:
+        """Log in as the client is configured to.
+
+        Args:
+            entity: user or team; None for the account's own.
+            project: which need not exist yet.
+
+        Raises:
+            InputError: when nobody is logged in, or the server refuses us or does not answer.
+        """
+        self._api = _logged_in()
+        self.project = project
+        with _told("W&B does not say whose account this is", InputError, "name it with `--entity`"):
+            own = entity or self._api.default_entity
+        if not own:
+            raise InputError("the account has no entity of its own", hint="name a user or team with `--entity`")
+        self.entity = own
+        self.base_url = str(self._api.settings["base_url"])
+
+    def runs(self, ids: Sequence[str]) -> dict[str, ServerRun]:
+        """Those of these runs that the server has.
+
+        Raises:
+            RunError: when the server does not answer.
+        """
+        found: dict[str, ServerRun] = {}
+        self._api.flush()  # else it answers what it answered before
+        with _told("W&B does not say which runs it has", RunError, "call the same command again later"):
+            for some in _in_pages(ids):
+                found |= dict(self._some(some))
+        return found
+
+    def _some(self, ids: Sequence[str]) -> Iterator[tuple[str, ServerRun]]:
+        path, filters = f"{self.entity}/{self.project}", {"name": {"$in": list(ids)}}
+        try:
+            for run in self._api.runs(path, filters, per_page=_PAGE, include_sweeps=False, lazy=False):
+                yield run.id, _server_run(run)
+        except ValueError as error:
+            if "could not find project" not in str(error).lower():
+                raise
+            # it is made with its first run
+
+    def make_sweep(self, config: Mapping[str, Any]) -> str:
+        """Make a sweep; its id.
+
+        Raises:
+            RunError: when the server does not answer or refuses it.
+        """
+        from wandb.apis.public.sweeps import _upsert_sweep
+
+        with _told("W&B did not make the sweep", RunError, "`tlm-sweeps doctor` says what works"), _as_it_was():
+            sweep, warnings = _upsert_sweep(self._api, dict(config), entity=self.entity, project=self.project)
+        if warnings:
+            raise RunError(f"W&B does not like the sweep's configuration: {'; '.join(warnings)}")
+        return str(sweep["name"])
+
+    def end_sweep(self, sweep_id: str) -> None:
+        """Mark a sweep as finished: no agent is to be given anything.
+
+        Raises:
+            RunError: when the server does not answer or refuses.
+        """
+        from wandb.apis.public.sweeps import _get_sweep_state, _set_sweep_state
+
+        where = {"entity": self.entity, "project": self.project}
+        with _told("W&B did not mark the sweep as finished", RunError, "call the same command again later"):
+            if _get_sweep_state(self._api, sweep_id, **where).upper() not in ("FINISHED", "CANCELED"):
+                _set_sweep_state(self._api, sweep_id, "FINISHED", **where)
+
+    def url(self, sweep_id: str | None) -> str:
+        """Where a person looks at the sweep, or at the project."""
+        import wandb
+
+        project = f"{wandb.Settings(base_url=self.base_url).app_url}/{self.entity}/{self.project}"
+        return project if sweep_id is None else f"{project}/sweeps/{sweep_id}"
+
+
+def _logged_in() -> wandb.Api:
+    import wandb
+    from wandb.errors import UsageError
+
+    hint = "`wandb login`, or set WANDB_API_KEY; `tlm-sweeps doctor` says what works"
+    try:
+        with _told("no access to W&B", InputError, "is the server there, and the key right? see `tlm-sweeps doctor`"):
+            return wandb.Api(timeout=ANSWER_SECONDS)
+    except InputError as error:
+        if isinstance(error.__cause__, UsageError):
+            raise InputError(f"not logged in to W&B: {error.__cause__}", hint=hint) from error
+        raise
+
+
+@contextmanager
+def _told(what: str, kind: type[InputError | RunError], hint: str) -> Iterator[None]:
+    """Whatever the client raises, in our voice."""
+    try:
+        yield
+    except Exception as error:
+        first = str(error).strip().partition("\n")[0][:300] or type(error).__name__
+        raise kind(f"{what}: {first}", hint=hint) from error
+
+
+@contextmanager
+def _as_it_was() -> Iterator[None]:
+    """The client makes the sweep's entity and project those of the whole process: undo that."""
+    before = {name: os.environ.get(name) for name in ("WANDB_ENTITY", "WANDB_PROJECT")}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _server_run(run: Any) -> ServerRun:
+    keys = run.history_keys if isinstance(run.history_keys, Mapping) else {}
+    last, state = keys.get("lastStep"), (run.summary_metrics or {}).get("state")
+    return ServerRun(
+        state=run.state,
+        sweep_id=run.sweep_name or None,
+        lines=run.history_line_count or 0,
+        last_step=last if isinstance(last, int) and last >= 0 else None,
+        summary_state=state if isinstance(state, str) else None,
+    )
+
+
+def _in_pages(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), _PAGE):
+        yield ids[start : start + _PAGE]

@@ -1,0 +1,98 @@
+"""The runs of a sweep that W&B's client kept on this machine: who they are, and where their files lie.
+
+A sweep that was searched here has one ledger. What an agent trained for a W&B sweep has one for each proposal, in
+`runs/<name>-<sweep id>/<W&B's run id>/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tlm_sweeps.errors import InputError
+from tlm_sweeps.runs.ledger import FILE, reading, writer_of
+from tlm_sweeps.runs.record import Measurement, Record
+from tlm_sweeps.search.standing import kept_spec
+from tlm_sweeps.spec.sweep import SweepSpec
+
+_OVER = ("complete", "pruned", "infeasible", "failed")
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """A run that is over and that W&B's client kept."""
+
+    record: Record
+    measurements: tuple[Measurement, ...]
+    """Its evaluations in order, as the ledger has them."""
+    wandb_id: str
+    logs: tuple[Path, ...]
+    """One for each session."""
+
+
+@dataclass(frozen=True)
+class LocalSweep:
+    """What there is of a sweep on this machine."""
+
+    folder: Path
+    spec: SweepSpec
+    was_searched_here: bool
+    """Whether this machine proposed the trials; else W&B's server did, and its runs know their sweep."""
+    runs: tuple[LocalRun, ...]
+    """Those that are over."""
+    unfinished: int
+    """Runs that are still to be trained, or trained on."""
+    untracked: int
+    """Runs that were trained and of which W&B's client kept nothing."""
+
+
+def local_sweep(folder: Path) -> LocalSweep:
+    """Look at a sweep's folder.
+
+    Raises:
+        InputError: when it holds no sweep, or runs are being trained there.
+    """
+    ledgers = [folder] if (folder / FILE).exists() else sorted(path.parent for path in folder.glob(f"*/{FILE}"))
+    specs: list[SweepSpec] = []
+    runs: list[LocalRun] = []
+    unfinished = untracked = 0
+    for each in ledgers:
+        _ensure_idle(each)
+        with reading(each) as ledger:
+            if ledger.meta("spec") is None:
+                continue  # it was begun, and killed before it held anything
+            specs.append(kept_spec(ledger))
+            curves = ledger.curves()
+            for record in ledger.records():
+                if record.state not in _OVER:
+                    unfinished += 1
+                    continue
+                by_id = _logs(each / record.run_id)
+                curve = tuple(curves.get(record.run_id, ()))
+                runs += [LocalRun(record, curve, wandb_id, tuple(logs)) for wandb_id, logs in sorted(by_id.items())]
+                untracked += record.started_at is not None and not by_id
+    if not specs:
+        raise InputError(f"no runs in {folder}", hint="`tlm-sweeps list` shows the sweeps there are")
+    return LocalSweep(folder, specs[0], ledgers == [folder], tuple(runs), unfinished, untracked)
+
+
+def _ensure_idle(folder: Path) -> None:
+    writer = writer_of(folder)
+    if writer is not None:
+        raise InputError(
+            f"sweep `{folder.name}` is being run by pid {writer.pid} on {writer.host}",
+            hint="sync when it has ended, or pause it with Ctrl-C first",
+        )
+
+
+def _logs(run_folder: Path) -> dict[str, list[Path]]:
+    """The files of a run's sessions by W&B's id of the run; there are several ids if it was trained anew."""
+    by_id: dict[str, list[Path]] = {}
+    for log in sorted(_files(run_folder)):
+        by_id.setdefault(log.stem.removeprefix("run-"), []).append(log)
+    return by_id
+
+
+def _files(run_folder: Path) -> Iterator[Path]:
+    return (run_folder / "wandb").glob("*run-*/run-*.wandb")

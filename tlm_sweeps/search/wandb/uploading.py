@@ -1,0 +1,140 @@
+"""Uploads by the real `wandb sync`: a process of its own, watched, and ended when it no longer gets on.
+
+It leaves a mark beside every log that it is through with, and leaves it also where the upload failed; so a mark says
+that it gets on, and only the server can say what has arrived.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tlm_sweeps.tracking.wandb_tracker import FROM_ENVIRONMENT
+
+STALL_SECONDS = 120.0
+"""How long `wandb sync` may go without being through with a run; a run is a few hundred kilobytes, or its model."""
+_LEAVING_SECONDS = 5.0
+_LOOK_SECONDS = 0.1
+_AT_A_TIME = 4
+"""Runs uploaded at once."""
+MARK = ".synced"
+"""What W&B's own tools know an uploaded log by: an empty file of the log's name and this."""
+_PATIENCE = {
+    # The defaults retry for many minutes (20 times, up to a minute apart) before anything is said.
+    "WANDB_X_GRAPHQL_RETRY_MAX": "4",
+    "WANDB_X_GRAPHQL_RETRY_WAIT_MIN_SECONDS": "0.5",
+    "WANDB_X_GRAPHQL_RETRY_WAIT_MAX_SECONDS": "8",
+    "WANDB_X_FILE_STREAM_RETRY_MAX": "5",
+    "WANDB_X_FILE_STREAM_RETRY_WAIT_MAX_SECONDS": "8",
+    "WANDB_X_FILE_TRANSFER_RETRY_MAX": "4",
+    "WANDB_X_FILE_TRANSFER_RETRY_WAIT_MAX_SECONDS": "8",
+}
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A log to be uploaded, and where it is put down for `wandb sync`."""
+
+    wandb_id: str
+    log: bytes
+    sessions: tuple[Path, ...]
+    """The logs that it was made from; what else the client kept of the run lies beside them."""
+
+    def put_down(self, folder: Path) -> Path:
+        """Lay the run's folder out as `wandb sync` knows it."""
+        # Whatever a session was, a name that begins so is not passed over as a run that was uploaded while it ran.
+        run = folder / f"offline-run-{self.sessions[0].parent.name.partition('run-')[2]}"
+        run.mkdir(parents=True)
+        for session in self.sessions:
+            with suppress(FileNotFoundError):
+                shutil.copytree(session.parent / "files", run / "files", dirs_exist_ok=True)
+        log = run / f"run-{self.wandb_id}.wandb"
+        log.write_bytes(self.log)
+        return log
+
+
+def upload(uploads: Sequence[Upload], folder: Path, entity: str, project: str, lock: int) -> Iterator[int]:
+    """Have `wandb sync` upload some runs.
+
+    Args:
+        uploads: the runs.
+        folder: an empty one; what is put there is the caller's to remove.
+        entity: user or team.
+        project: of the entity.
+        lock: held for as long as the process lives, should we be killed: nobody is to send the same beside it.
+
+    Yields:
+        A few times a second: of how many runs it says that it is through with them.
+
+    Raises:
+        TimeoutError: when it did not get on, with what it said last.
+    """
+    logs = [each.put_down(folder / str(number)) for number, each in enumerate(uploads)]
+    options = ["--entity", entity, "--project", project, "-n", str(_AT_A_TIME)]
+    command = [sys.executable, "-P", "-m", "wandb", "sync", *options, *(str(log.parent) for log in logs)]
+    with (folder / "wandb-sync.log").open("wb") as said:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=_environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            pass_fds=[lock],
+            start_new_session=True,  # Ctrl-C is for us, and what it starts ends with it
+        )
+    try:
+        yield from _watched(process, logs)
+    finally:
+        _end(process)
+
+
+def what_was_said(folder: Path) -> str:
+    """The last complaint of `wandb sync`, in a line; empty where it had none."""
+    with suppress(FileNotFoundError):
+        lines = (folder / "wandb-sync.log").read_text(encoding="utf-8", errors="replace").splitlines()
+        errors = [line.partition("ERROR")[2].strip() for line in lines if "ERROR" in line]
+        return errors[-1][:300] if errors else ""
+    return ""
+
+
+def _watched(process: subprocess.Popen[bytes], logs: Sequence[Path]) -> Iterator[int]:
+    through, deadline = 0, time.monotonic() + STALL_SECONDS
+    while True:
+        has_ended = process.poll() is not None
+        marked = sum(log.with_name(log.name + MARK).exists() for log in logs)
+        if marked > through:
+            through, deadline = marked, time.monotonic() + STALL_SECONDS
+        yield through
+        if has_ended:
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"`wandb sync` stood still for {STALL_SECONDS:g} s")
+        time.sleep(_LOOK_SECONDS)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End it and wandb-core, which it has started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_LEAVING_SECONDS)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Who we are and where the server is; nothing that would make these runs other ones."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    identity = {name: os.environ[name] for name in FROM_ENVIRONMENT if name in os.environ}
+    places = dict.fromkeys(("WANDB_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"), str(folder))
+    return kept | identity | places | _PATIENCE | {"WANDB_ERROR_REPORTING": "false"}
