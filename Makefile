@@ -52,4 +52,5 @@ $(VENV)/.ready-run: pyproject.toml constraints.txt
 $(VENV)/.ready-dev: $(VENV)/.ready-run
 	@echo "setting up $(VENV): what the tests need"
 	@$(PIP) -e '.[dev]'
+	@$(PIP) --no-deps sweeps  # for W&B's sweep schema alone; it asks for a numpy of before 2
 	@touch $@

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
     from tlm_sweeps.compute.planning import SweepPlan
     from tlm_sweeps.report.sources import SweepResults
-    from tlm_sweeps.report.wandb.paths import SweepPath
     from tlm_sweeps.report.wandb.publishing import Published
     from tlm_sweeps.search.devices import Asked
     from tlm_sweeps.search.progress import SweepProgress
     from tlm_sweeps.search.standing import SweepStatus
     from tlm_sweeps.search.wandb.syncing import SyncProgress
     from tlm_sweeps.spec.sweep import SweepSpec
+    from tlm_sweeps.tracking.wandb_paths import SweepPath
 
 Place = str | PathLike[str]
 """A path, however it is written."""
@@ -325,8 +325,8 @@ def _wandb_sweep(name: str, runs_dir: Place | None, *, after: bool = False) -> S
         runs_dir: folder of all sweeps.
         after: also of a sweep that ran here and was uploaded; else only where W&B's runs are all there is.
     """
-    from tlm_sweeps.report.wandb.paths import SweepPath, is_sweep_path, sweep_path
     from tlm_sweeps.search.wandb.launched import read_launched
+    from tlm_sweeps.tracking.wandb_paths import SweepPath, is_sweep_path, sweep_path
 
     if is_sweep_path(name):
         return sweep_path(name)
@@ -339,7 +339,7 @@ def _wandb_sweep(name: str, runs_dir: Place | None, *, after: bool = False) -> S
 
 def _report_folder(name: str, found: SweepResults, runs_dir: Place | None) -> Path:
     """The folder of a sweep, made or not: of one that only W&B knows, as its agents name it."""
-    from tlm_sweeps.report.wandb.paths import is_sweep_path, sweep_path
+    from tlm_sweeps.tracking.wandb_paths import is_sweep_path, sweep_path
 
     own = f"{found.spec.name}-{sweep_path(name).sweep_id}" if is_sweep_path(name) else name
     return sweep_folder(runs_folder(_path(runs_dir)), own)

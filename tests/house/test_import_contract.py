@@ -14,7 +14,7 @@ _FORBIDDEN = {
     "Rooms import only downward": ("report/words.py", "import tlm_sweeps.search.pool"),
     "The arithmetic rooms know no framework and no service": ("spec/fields.py", "import torch"),
     "A report never loads torch": ("report/words.py", "import torch"),
-    "Our own page knows no W&B": ("report/outcomes.py", "import tlm_sweeps.report.wandb.paths"),
+    "Our own page knows no W&B": ("report/outcomes.py", "import tlm_sweeps.report.wandb.told"),
     "Training knows no service and no search": ("training/loop.py", "import optuna"),
 }
 """For every contract a file, and a line in it that breaks the contract."""

@@ -100,6 +100,8 @@ GOOD: dict[str, Any] = {
         {"baselines": {"b": {"model": {"kind": "mlp"}, "training.predict": "last"}}},
         {"experiment": GOOD["experiment"] | {"corpus": {"split": "paper"}, "evaluation": {"every": "epoch"}}},
         {"experiment": GOOD["experiment"] | {"training": {"betas": [0.9, 0.99]}}},
+        {"engine": {"trials": 3}},
+        {"engine": {"kind": "wandb", "method": "grid", "scheduler": "optuna"}},
     ],
 )
 def test_the_schema_accepts_every_way_to_write_a_field(more: dict[str, Any]) -> None:
@@ -117,6 +119,8 @@ def test_the_schema_accepts_every_way_to_write_a_field(more: dict[str, Any]) -> 
         {"search": {"model.depth": {"uniform": [1]}}},
         {"budget": {"account": "6nd"}},
         {"engine": {"sampler": "tpr"}},
+        {"engine": {"kind": "wandb", "sampler": "tpe"}},
+        {"engine": {"method": "grid"}},
         {"experiment": GOOD["experiment"] | {"model": {"kind": "linear", "depth": 2}}},
         {"experiment": GOOD["experiment"] | {"model": {"width": 2}}},
         {"experiment": GOOD["experiment"] | {"training": {"betas": [0.9]}}},

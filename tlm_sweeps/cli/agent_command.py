@@ -38,8 +38,8 @@ def agent(
     checkpointed, and whoever gets it next on this machine goes on with it.
     """
     from tlm_sweeps.runs.folders import runs_folder
-    from tlm_sweeps.search.wandb.service import SweepPath
     from tlm_sweeps.search.wandb.working import OneProposal, work_for
+    from tlm_sweeps.tracking.wandb_paths import sweep_path
 
     runs, where, argv = runs_folder(runs_dir), device_of(device), tuple(context.obj)
     if proposal is not None:
@@ -48,7 +48,7 @@ def agent(
         return
     if path is None:
         raise InputError("no sweep is named", place="tlm-sweeps agent", hint="tlm-sweeps agent ENTITY/PROJECT/SWEEP")
-    _follow(work_for(SweepPath.read(path), runs, data_dir=data_dir, device=where, argv=argv), lambda: False)
+    _follow(work_for(sweep_path(path), runs, data_dir=data_dir, device=where, argv=argv), lambda: False)
 
 
 def _follow(work: Generator[Happened], is_stopped: Callable[[], bool]) -> None:

@@ -13,6 +13,7 @@ import typer
 
 import tlm_sweeps
 from tlm_sweeps.cli import (
+    agent_command,
     data_commands,
     doctor_command,
     output_commands,
@@ -21,6 +22,7 @@ from tlm_sweeps.cli import (
     spec_commands,
     status_commands,
     sweep_command,
+    sync_command,
 )
 from tlm_sweeps.errors import InputError, TlmError, nearest
 
@@ -36,11 +38,13 @@ app.command("init")(spec_commands.init)
 app.add_typer(spec_commands.app, name="spec")
 app.command("plan")(plan_command.plan)
 app.command("sweep")(sweep_command.sweep)
+app.command("agent")(agent_command.agent)
 app.command("run")(run_command.run)
 app.command("status")(status_commands.status)
 app.command("list")(status_commands.list_)
 app.command("report")(output_commands.report)
 app.command("export")(output_commands.export)
+app.command("sync")(sync_command.sync)
 app.add_typer(data_commands.app, name="data")
 app.command("doctor")(doctor_command.doctor)
 

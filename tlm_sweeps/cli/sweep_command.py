@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tlm_sweeps.cli.engine_options import (
+    AgentsOption,
+    EngineChoice,
+    EngineOption,
+    EntityOption,
+    OfflineOption,
+    ProjectOption,
+    SchedulerOption,
+    chosen,
+)
 from tlm_sweeps.cli.following import follow
-from tlm_sweeps.cli.options import DataDir, Device, Json, RunsDir, Sets, Spec, Stack, Workers
+from tlm_sweeps.cli.options import DataDir, Device, Json, RunsDir, Sets, Spec, Stack, Workers, device_of
+from tlm_sweeps.errors import InputError
 
 if TYPE_CHECKING:
     from tlm_sweeps.search.progress import SweepProgress
@@ -18,25 +29,56 @@ def sweep(
     context: typer.Context,
     spec: Spec,
     sets: Sets = None,
+    engine: EngineOption = None,
     workers: Workers = "auto",
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
     device: Device = "auto",
     stack: Stack = None,
+    entity: EntityOption = None,
+    project: ProjectOption = None,
+    scheduler: SchedulerOption = None,
+    agents: AgentsOption = None,
     *,
+    offline: OfflineOption = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no HTML report at the end.")] = False,
     json: Json = False,
 ) -> None:
     """Run a sweep, or go on with it.
 
     The same command resumes. Ctrl-C pauses: runs in flight are checkpointed. --json prints events, one a line.
+
+    With W&B as the engine it launches the sweep there and prints its path and what agents are to type; --agents works
+    for it here until it is over.
     """
-    from tlm_sweeps import api
+    from tlm_sweeps.cli.locating import located
+    from tlm_sweeps.cli.wandb_launching import launch_sweep
+    from tlm_sweeps.console.streams import say
+    from tlm_sweeps.search.wandb.offline import offline_spec
     from tlm_sweeps.spec.loading import load_sweep
 
     loaded = load_sweep(spec, sets or ())
+    choice = EngineChoice(engine, entity, project, scheduler, agents, offline)
+    with located(loaded):
+        found = chosen(loaded.spec, choice)
+    if found.notes:
+        say(f"searched by {found.spec.engine.kind}: {', '.join(found.notes)}")
+    if found.spec.engine.kind == "wandb" and not offline:
+        _refuse_of_workers(workers, stack, device, agents)
+        launch_sweep(
+            found.spec,
+            loaded,
+            argv=context.obj,
+            choice=choice,
+            device=device,
+            runs_dir=runs_dir,
+            data_dir=data_dir,
+            no_report=no_report,
+            json=json,
+        )
+        return
     last = follow(
-        loaded.spec,
+        offline_spec(found.spec) if offline else found.spec,
         loaded,
         argv=context.obj,
         workers=workers,
@@ -46,6 +88,23 @@ def sweep(
         data_dir=data_dir,
         json=json,
     )
+    _show(last, runs_dir, no_report=no_report, json=json)
+
+
+def _refuse_of_workers(workers: str, stack: int | None, device: str, agents: int | None) -> None:
+    """What is said to workers, when W&B's agents train."""
+    if workers != "auto" or stack is not None:
+        option = "--stack" if workers == "auto" else "--workers"
+        hint = "`--agents N` starts N agents, each with one run at a time; `--offline` trains here, with workers"
+        raise InputError(f"{option}: W&B's agents train this sweep", place=option, hint=hint)
+    if device_of(device) != "auto" and agents is None:
+        hint = "give it to `tlm-sweeps agent`, or start agents here with `--agents N`"
+        raise InputError("--device: nothing is trained by this command", place="--device", hint=hint)
+
+
+def _show(last: SweepProgress, runs_dir: Path | None, *, no_report: bool, json: bool) -> None:
+    from tlm_sweeps import api
+
     if not json:
         _show_leaderboard(last, runs_dir)
     any_complete = bool(last.states.get("complete"))

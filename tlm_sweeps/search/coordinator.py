@@ -75,7 +75,7 @@ class Coordinator:
             pool: the workers.
             facts_of: reads a corpus's facts.
             provenance: of all runs.
-            fingerprint: of the spec as it was given.
+            fingerprint: which sweep it is; see `spec.identity`.
             devices: where workers compute, in turn.
             stacking: how many runs of one shape a worker trains as one.
             proposals: where trials come from; by default Optuna proposes them.

@@ -25,6 +25,7 @@ from tlm_sweeps.search.settling import with_precision
 from tlm_sweeps.search.stacking import STACK, Stacking
 from tlm_sweeps.spec.difference import difference
 from tlm_sweeps.spec.fingerprint import canonical_json, fingerprint
+from tlm_sweeps.spec.identity import identity
 from tlm_sweeps.spec.sweep import SweepSpec
 
 _MAY_GROW = ("engine.trials", "budget.total")
@@ -84,7 +85,7 @@ def sweep(
         with closing(LocalPool(crew.workers, folder, data_dir)) as pool:
             settled = with_precision(spec, ledger, pool, facts_of, where[0])
             stacking = Stacking(stack or (STACK if on_gpus else 1), room_on_gpus() if on_gpus else None)
-            yield from Coordinator(settled, ledger, pool, facts_of, origin, fingerprint(spec), where, stacking).run()
+            yield from Coordinator(settled, ledger, pool, facts_of, origin, identity(spec), where, stacking).run()
 
 
 def crew_of(spec: SweepSpec, facts_of: FactsOf, workers: int | None, *, on_gpus: bool = False) -> Crew:

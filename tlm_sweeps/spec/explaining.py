@@ -5,19 +5,19 @@ Places are dotted names of the data that was read; the branches that pydantic tr
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tlm_sweeps.errors import Problem, did_you_mean, nearest
-from tlm_sweeps.spec.field_names import ALSO_CALLED, MODEL_KINDS, parts_at, sweep_names
+from tlm_sweeps.spec.field_names import ENGINE_KINDS, MODEL_KINDS
 from tlm_sweeps.spec.fields import Part
+from tlm_sweeps.spec.unknown_keys import unknown_key
 from tlm_sweeps.spec.yaml_scalars import OLD_BOOLEANS, AmbiguousScalarError, read_plain
 from tlm_sweeps.spec.yaml_writing import flow
 
@@ -31,9 +31,6 @@ _EXAMPLES = {
     "kind": "kind: transformer",
     "flops": "flops: 2e13",
 }
-
-_SURELY_MEANT = 0.8
-"""So alike are a misspelt key and a key of its level that no other place in the spec is thought of."""
 
 _TYPES = {
     "int": "a whole number",
@@ -80,7 +77,7 @@ def _path(error: ErrorDetails, data: Any) -> _Path:
     path: list[str | int] = []
     here: Any = data
     for each in error["loc"]:
-        is_branch = isinstance(here, dict) and here.get("kind") == each and each in MODEL_KINDS
+        is_branch = isinstance(here, dict) and here.get("kind") == each and each in {**MODEL_KINDS, **ENGINE_KINDS}
         is_entry = isinstance(here, dict) and each in here and not is_branch
         is_item = isinstance(here, list) and isinstance(each, int) and each < len(here)
         if is_entry or is_item:
@@ -115,10 +112,9 @@ def _problem(errors: Sequence[ErrorDetails], path: _Path, root: type[Part], data
         case "missing" | "union_tag_not_found" if isinstance(error["loc"][-1], str):
             return _missing(path)
         case "extra_forbidden":
-            return _unknown_key(path, root, data)
-        case "union_tag_invalid":
-            kind = error["input"]["kind"]
-            return Problem(f"unknown kind {_shown(kind)}", f"{place}.kind", did_you_mean(str(kind), MODEL_KINDS))
+            return unknown_key(path, root, data)
+        case kind if kind == "union_tag_invalid" or path == ("engine", "kind"):
+            return _unknown_kind(error["input"], path)
         case "value_error":
             message = str(error.get("ctx", {}).get("error", error["msg"])).replace(
                 repr(error["input"]), _shown(error["input"])
@@ -131,44 +127,19 @@ def _problem(errors: Sequence[ErrorDetails], path: _Path, root: type[Part], data
             return Problem(f"`{_field(path)}` must be {expected}, not {_shown(error['input'])}", place, hint)
 
 
+def _unknown_kind(given: Any, path: _Path) -> Problem:
+    """A part whose `kind` names nothing; an engine's that is no text is found at the kind itself."""
+    kind, place = (given, path[:-1]) if path[-1:] == ("kind",) else (given["kind"], path)
+    kinds = ENGINE_KINDS if place == ("engine",) else MODEL_KINDS
+    return Problem(f"unknown kind {_shown(kind)}", ".".join(map(str, (*place, "kind"))), did_you_mean(str(kind), kinds))
+
+
 def _missing(path: _Path) -> Problem:
     name = str(path[-1])
     example = _EXAMPLES.get(name)
     return Problem(
         f"missing `{'.'.join(map(str, path))}`", ".".join(map(str, path)), f"add e.g. `{example}`" if example else ""
     )
-
-
-def _unknown_key(path: _Path, root: type[Part], data: Any) -> Problem:
-    *parents, key = path
-    return Problem(f"unknown key `{key}`", ".".join(map(str, path)), _unknown_key_hint(str(key), parents, root, data))
-
-
-def _unknown_key_hint(key: str, parents: Sequence[str | int], root: type[Part], data: Any) -> str:
-    parts = parts_at(root, data, parents)
-    level = list(dict.fromkeys(name for part in parts for name in part.model_fields))
-    kinds = [kind for kind, part in MODEL_KINDS.items() if key in part.model_fields]
-    if parts and parts[0] in MODEL_KINDS.values() and kinds:
-        this = get_args(parts[0].model_fields["kind"].annotation)[0]
-        return f"a {this} model has no `{key}` ({', '.join(kinds)} have it); remove it or change `kind`"
-    if ALSO_CALLED.get(key) in level:
-        return f"it is called `{ALSO_CALLED[key]}` here"
-    if difflib.get_close_matches(key, level, n=1, cutoff=_SURELY_MEANT):
-        return did_you_mean(key, level)
-    return _elsewhere_hint(key, parents, root) or did_you_mean(key, level)
-
-
-def _elsewhere_hint(key: str, parents: Sequence[str | int], root: type[Part]) -> str:
-    """For a key that is right in another place of the spec."""
-    prefix = "".join(f"{name}." for name in parents)
-    first, _, rest = key.partition(".")
-    if rest and f"{prefix}{key}" in sweep_names():
-        return f"nest it: `{first}: {{{rest}: …}}`"
-    if rest and not parents and f"experiment.{key}" in sweep_names():
-        return f"nest it under `experiment`: `{first}: {{{rest}: …}}`"
-    homes = [name.rpartition(".")[0] for name in sweep_names() if name.rpartition(".")[2] == key]
-    is_sweep = "experiment" in root.model_fields
-    return f"`{key}` belongs under `{homes[0]}`" if is_sweep and len(homes) == 1 and homes[0] else ""
 
 
 def _bad_name(name: Any, place: str) -> Problem:

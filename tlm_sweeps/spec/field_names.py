@@ -11,7 +11,7 @@ from tlm_sweeps.errors import nearest
 from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.fields import Part
 from tlm_sweeps.spec.models import ModelSpec
-from tlm_sweeps.spec.sweep import SweepSpec
+from tlm_sweeps.spec.sweep import EngineSpec, OptunaEngine, SweepSpec
 
 SECTIONS = tuple(ExperimentSpec.model_fields)
 """The sections of an experiment, with which the names of its fields begin."""
@@ -44,10 +44,14 @@ def parts_in(annotation: Any) -> tuple[type[Part], ...]:
     return tuple(part for each in get_args(annotation) for part in parts_in(each))
 
 
-MODEL_KINDS: dict[str, type[Part]] = {
-    get_args(part.model_fields["kind"].annotation)[0]: part for part in parts_in(ModelSpec)
-}
+def _by_kind(union: Any) -> dict[str, type[Part]]:
+    return {get_args(part.model_fields["kind"].annotation)[0]: part for part in parts_in(union)}
+
+
+MODEL_KINDS: dict[str, type[Part]] = _by_kind(ModelSpec)
 """Model families by the `kind` that names them in a spec."""
+ENGINE_KINDS: dict[str, type[Part]] = _by_kind(EngineSpec)
+"""Engines by the `kind` that names them; without one it is Optuna."""
 
 
 @cache
@@ -88,15 +92,15 @@ def _only_parts(annotation: Any) -> bool:
 
 
 def parts_at(root: type[Part], data: Any, path: Sequence[str | int]) -> tuple[type[Part], ...]:
-    """The parts that the spec allows at a place of some data; of a model, the one that its `kind` names."""
+    """The parts that the spec allows at a place of some data; of a model or engine, the one that its `kind` names."""
     parts: tuple[type[Part], ...] = (root,)
     for name in path:
         fields = [part.model_fields[name] for part in parts if isinstance(name, str) and name in part.model_fields]
         parts = tuple(part for info in fields for part in parts_in(info.annotation))
         data = data.get(name) if isinstance(data, dict) else None
         kind = data.get("kind") if isinstance(data, dict) else None
-        if isinstance(kind, str) and MODEL_KINDS.get(kind) in parts:
-            parts = (MODEL_KINDS[kind],)
+        named = {**MODEL_KINDS, **ENGINE_KINDS}.get(kind) if isinstance(kind, str) else OptunaEngine
+        parts = (named,) if named in parts else parts
     return parts
 
 

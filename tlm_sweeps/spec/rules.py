@@ -133,14 +133,20 @@ def _of_grid(spec: SweepSpec) -> Iterator[Problem]:
     sizes = {name: dimension.size() for name, dimension in spec.search.items()}
     for name, size in sizes.items():
         if size is None:
-            hint = "give a list of choices, an int_uniform or a step, or take another sampler"
+            hint = f"give a list of choices, an int_uniform or a step, or take another {_way(spec)}"
             yield Problem(
                 f"a grid needs finitely many values, and `{name}` is a range without a step", f"search.{name}", hint
             )
     cells = math.prod(size for size in sizes.values() if size is not None)
     if cells > MOST_CELLS:
         message = f"the grid has {cells:,} cells; at most {MOST_CELLS:,} are trained"
-        yield Problem(message, "engine.sampler", "write `sampler: random` and `trials: 64`, or give fewer choices")
+        hint = f"write `{_way(spec)}: random` and `trials: 64`, or give fewer choices"
+        yield Problem(message, f"engine.{_way(spec)}", hint)
+
+
+def _way(spec: SweepSpec) -> str:
+    """What its engine calls the choice between a grid and other searches."""
+    return "method" if spec.engine.kind == "wandb" else "sampler"
 
 
 def _of_seeds(spec: SweepSpec) -> Iterator[Problem]:

@@ -102,6 +102,8 @@ class TrackingSpec(Part):
     """W&B user or team; the account's default when left out."""
     tags: tuple[RunTag, ...] = ()
     """Tags put on every run."""
+    artifacts: Literal["none", "model"] = "none"
+    """Files that a run hands to W&B at its end: none, or the weights that it ends with, as an artifact."""
 
 
 class SweepSpec(Part):

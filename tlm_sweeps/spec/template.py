@@ -52,7 +52,7 @@ budget:
   # total: 2e13              # training FLOPs of the whole sweep, never overspent
 
 engine:
-  kind: optuna
+  kind: optuna               # or wandb, for agents on any machines; `sweep --engine wandb` takes this as it is
   sampler: tpe               # grid, random, tpe, gp, cmaes or nsga2
   trials: 12                 # settings to train
 

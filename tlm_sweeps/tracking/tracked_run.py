@@ -167,6 +167,8 @@ def point(run: TrackedRun, measurement: Measurement) -> dict[str, float]:
 def summary(run: TrackedRun, record: Mapping[str, Any], state: State) -> dict[str, Any]:
     """What stands beside the run in W&B's table once it has ended; what is not known is left out, never 0.
 
+    A failed run has no validation NLL, and says so.
+
     Args:
         run: the run.
         record: fields of its `Record`, as many as there are.
@@ -180,7 +182,9 @@ def summary(run: TrackedRun, record: Mapping[str, Any], state: State) -> dict[st
         told["budget_flops"] = run.budget_flops
         if run.account in spent:
             told["unspent_flops"] = run.budget_flops - spent[run.account]
-    return told | _bits(run, told) | {"state": state}
+    if state == "failed":
+        told["val_nll"] = None  # else W&B keeps that of the last point, and its search takes it for a result
+    return told | _bits(run, {name: value for name, value in told.items() if value is not None}) | {"state": state}
 
 
 def _bits(run: TrackedRun, nlls: Mapping[str, Any]) -> dict[str, float]:

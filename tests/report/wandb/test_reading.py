@@ -15,8 +15,8 @@ from tlm_sweeps import api
 from tlm_sweeps.cli.app import main
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.sources import SweepResults
-from tlm_sweeps.report.wandb.paths import SweepPath, sweep_path
 from tlm_sweeps.report.wandb.reading import sweep_results
+from tlm_sweeps.tracking.wandb_paths import SweepPath, sweep_path
 
 
 def test_every_run_is_read_as_it_was_told(server: Server, told: SweepResults):

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.sources import SweepResults
-from tlm_sweeps.report.wandb.told import HeldRun, measurements_of, records_of, spent_by, told_spec
+from tlm_sweeps.report.wandb.told import HeldRun, measurements_of, records_of, spent_by
 from tlm_sweeps.runs.record import Measurement, Record
 from tlm_sweeps.spec.sweep import SweepSpec
 from tlm_sweeps.tracking import tracked_run
@@ -161,29 +160,6 @@ def test_a_run_that_cannot_be_read_is_failed_and_says_why(make_record: Make):
 
     assert (first.state, second.state) == ("complete", "failed")
     assert "val_nll" in second.reason
-
-
-def test_the_spec_that_a_sweep_carries_comes_back():
-    spec = _spec()
-    text = json.dumps({"version": "9", "spec": spec.model_dump(mode="json", exclude_unset=True), "fingerprint": "f"})
-
-    assert told_spec({"parameters": {"tlm": {"value": text}}}) == spec
-
-
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        ({"parameters": {"lr": {"min": 0, "max": 1}}}, "not launched by tlm-sweeps"),
-        ({}, "not launched by tlm-sweeps"),
-        ({"parameters": {"tlm": {"value": "no JSON"}}}, "not launched by tlm-sweeps"),
-        ({"parameters": {"tlm": {"value": '{"version": "9.9", "spec": {"nome": 1}}'}}}, "cannot be read"),
-    ],
-)
-def test_a_sweep_of_somebody_else_is_refused(config: dict[str, Any], message: str):
-    with pytest.raises(InputError, match=message) as refused:
-        told_spec(config)
-
-    assert "tlm-sweeps" in str(refused.value).partition("hint:")[2]
 
 
 def _spec() -> SweepSpec:

@@ -32,6 +32,9 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             if name.startswith("WANDB_") or name == "HOME":
                 monkeypatch.setenv(name, value)
         yield running
+        import wandb
+
+        wandb.teardown()  # this process's client remembers which server it talks to
 
 
 @dataclass

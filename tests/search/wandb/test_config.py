@@ -19,8 +19,9 @@ from tlm_sweeps.errors import InputError
 from tlm_sweeps.search.wandb.config import LaunchPlan, sweep_config
 from tlm_sweeps.search.wandb.config_schema import schema_problems
 from tlm_sweeps.search.wandb.launchable import ensure_launchable
-from tlm_sweeps.search.wandb.offer import carried_of, offer_of
+from tlm_sweeps.search.wandb.offer import offer_of
 from tlm_sweeps.spec import SweepSpec, fingerprint, problems_of_sweep
+from tlm_sweeps.spec.carrying import carried_of
 
 FACTS = CorpusFacts("text", "char", 60, 20_000, 2_000, 2_000, "f" * 16)
 BASE: dict[str, Any] = {

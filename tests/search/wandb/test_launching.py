@@ -15,8 +15,8 @@ from tlm_sweeps.errors import InputError, RunError, TlmError
 from tlm_sweeps.runs.ledger import writing
 from tlm_sweeps.search.wandb.launched import FILE, read_launched
 from tlm_sweeps.search.wandb.launching import Launch, launch
-from tlm_sweeps.search.wandb.offer import carried_of
 from tlm_sweeps.spec import SweepSpec
+from tlm_sweeps.spec.carrying import carried_of
 
 DATA: dict[str, Any] = {
     "name": "tiny",
@@ -99,7 +99,7 @@ def test_a_sweep_that_was_searched_here_is_not_mixed_with_one_of_w_and_b(server:
 def test_without_a_key_nobody_is_logged_in(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("WANDB_API_KEY")
     error = refused(tmp_path)
-    assert "not logged in" in error.problems[0].message
+    assert "No API key" in error.problems[0].message or "not logged in" in error.problems[0].message
     assert "wandb login" in error.problems[0].hint
     assert not (tmp_path / "tiny" / FILE).exists()
 
@@ -117,6 +117,14 @@ def test_what_the_server_has_against_a_config_is_an_error(
     monkeypatch.setattr(server_sweeps, "check_config", lambda _config: ["run_cap is too large"])
     with pytest.raises(RunError, match="run_cap is too large"):
         launch(spec(), tmp_path, entity="ann", project="tiny")
+    assert not (tmp_path / "tiny" / FILE).exists()
+
+
+def test_a_server_that_is_gone_is_said_and_nothing_is_remembered(server: Server, tmp_path: Path):
+    server.faults.gone = True
+    error = refused(tmp_path)
+    assert server.url in error.problems[0].message
+    assert "k" * 40 not in str(error)
     assert not (tmp_path / "tiny" / FILE).exists()
 
 

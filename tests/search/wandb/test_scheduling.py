@@ -30,7 +30,7 @@ from tlm_sweeps.search.wandb.scheduling import server_has_scheduler
 
 manner, given = sys.argv[1:]
 if given.endswith(".json"):
-    assert server_has_scheduler("ann", "p")
+    assert server_has_scheduler()
     given = wandb.sweep(json.load(open(given)), entity="ann", project="p")
 print(given, flush=True)
 api = wandb.Api()

@@ -22,12 +22,12 @@ from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.runs.ledger import Ledger, reading, writing
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.sweeping import sweep
-from tlm_sweeps.search.wandb import destination
 from tlm_sweeps.search.wandb.joining import joined
 from tlm_sweeps.search.wandb.offline import offline_spec, place_of
 from tlm_sweeps.search.wandb.syncing import SyncProgress, sync
 from tlm_sweeps.search.wandb.transaction_log import read_log, write_log
 from tlm_sweeps.spec.sweep import SweepSpec
+from tlm_sweeps.tracking import wandb_connecting
 
 SPEC: dict[str, Any] = {
     "name": "tiny",
@@ -162,7 +162,7 @@ def test_a_run_that_was_paused_is_one_run(text: Path, tmp_path: Path, server: Se
 
 
 def test_without_a_server_nothing_is_lost(runs: Path, server: Server, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(destination, "ANSWER_SECONDS", 3)
+    monkeypatch.setattr(wandb_connecting, "REQUEST_SECONDS", 3)
     server.faults.gone = True
     with pytest.raises(InputError, match="no access to W&B"):
         _synced(runs)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.wandb.document import Place
 from tlm_sweeps.report.wandb.panels import RunsOf
-from tlm_sweeps.report.wandb.paths import SweepPath
-from tlm_sweeps.spec.fingerprint import fingerprint
+from tlm_sweeps.spec.identity import identity
 from tlm_sweeps.spec.sweep import SweepSpec
+from tlm_sweeps.tracking.wandb_paths import SweepPath
 
 _UNTRACKED = (
     "The runs of this sweep were not told to W&B (tracking.wandb is off): panels that W&B draws stay empty, "
@@ -35,10 +35,10 @@ def place_of(
     """
     if sweep is None:
         note = {"off": _UNTRACKED, "offline": _OFFLINE.format(name=spec.name), "online": ""}[spec.tracking.wandb]
-        runs = RunsOf(None, fingerprint(spec))
+        runs = RunsOf(None, identity(spec))
         return Place(entity or spec.tracking.entity, project or spec.tracking.project, runs, note)
     asked = (entity or sweep.entity, project or sweep.project)
     if asked != (sweep.entity, sweep.project):
         message = f"the runs of the W&B sweep {sweep} are not in {'/'.join(asked)}"
         raise InputError(message, hint="leave out --entity and --project: its report goes beside its runs")
-    return Place(sweep.entity, sweep.project, RunsOf(sweep.sweep_id, fingerprint(spec)))
+    return Place(sweep.entity, sweep.project, RunsOf(sweep.sweep_id, identity(spec)))

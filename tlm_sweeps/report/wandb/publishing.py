@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.sources import SweepResults
-from tlm_sweeps.report.wandb.connecting import connected, is_unanswered, status_of
 from tlm_sweeps.report.wandb.document import Place, build_report
 from tlm_sweeps.report.wandb.workspaces import reports
+from tlm_sweeps.tracking.wandb_connecting import connected, is_unanswered, status_of
 
 if TYPE_CHECKING:
     import wandb

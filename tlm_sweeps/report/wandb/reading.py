@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.sources import SweepResults
-from tlm_sweeps.report.wandb.connecting import connected, is_unanswered
-from tlm_sweeps.report.wandb.paths import SweepPath, sweep_path
-from tlm_sweeps.report.wandb.told import HeldRun, measurements_of, names_of, records_of, spent_by, told_spec
+from tlm_sweeps.report.wandb.told import HeldRun, measurements_of, names_of, records_of, spent_by
+from tlm_sweeps.spec.carrying import carried_in
 from tlm_sweeps.spec.sweep import Account
+from tlm_sweeps.tracking.wandb_connecting import connected, is_unanswered
+from tlm_sweeps.tracking.wandb_paths import SweepPath, sweep_path
 
 if TYPE_CHECKING:
     import wandb
@@ -41,7 +42,7 @@ def sweep_results(path: str) -> SweepResults:
     where = sweep_path(path)
     with connected() as api, _no_litter():
         sweep = _sweep(api, where)
-        spec, page_url = told_spec(sweep.config), sweep.url
+        spec, page_url = carried_in(sweep.config).spec, sweep.url
         runs = api.runs(
             f"{where.entity}/{where.project}",
             filters={"sweep": where.sweep_id},

@@ -15,7 +15,6 @@ from pydantic import ValidationError
 
 from tlm_sweeps.compute.facts import CorpusFacts
 from tlm_sweeps.compute.planning import BUDGET, budgets
-from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs.record import Measurement, Provenance, Record, State
 from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.fingerprint import canonical_json
@@ -51,29 +50,6 @@ class HeldRun:
     config: Mapping[str, Any]
     summary: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]] = ()
-
-
-def told_spec(config: Mapping[str, Any]) -> SweepSpec:
-    """The spec that a W&B sweep's config carries.
-
-    Raises:
-        InputError: when it carries none, or one that this version cannot read.
-    """
-    try:
-        told = json.loads(config["parameters"]["tlm"]["value"])
-        written, version = told["spec"], told.get("version", "unknown")
-    except (KeyError, TypeError, ValueError):
-        hint = "reports are for sweeps that `tlm-sweeps sweep SPEC --engine wandb` has launched"
-        raise InputError("this W&B sweep was not launched by tlm-sweeps: it carries no spec", hint=hint) from None
-    try:
-        return SweepSpec.model_validate_json(json.dumps(written))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(
-            f"the spec that this W&B sweep carries cannot be read: {first['msg']}",
-            place=".".join(str(part) for part in first["loc"]),
-            hint=f"it was launched by tlm-sweeps {version}: use that version",
-        ) from error
 
 
 def records_of(spec: SweepSpec, runs: Sequence[HeldRun]) -> tuple[Record, ...]:

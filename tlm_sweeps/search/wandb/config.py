@@ -10,9 +10,9 @@ from typing import Any
 import tlm_sweeps
 from tlm_sweeps.compute.facts import CorpusFacts
 from tlm_sweeps.compute.planning import FactsOf, SweepPlan, plan_sweep
-from tlm_sweeps.search.wandb.offer import CARRIER
 from tlm_sweeps.search.wandb.spaces import Way, scheduled, space_of
 from tlm_sweeps.search.wandb.sweep_config import Constant, Hyperband, SweepConfig
+from tlm_sweeps.spec.carrying import CARRIER
 from tlm_sweeps.spec.fingerprint import canonical_json, fingerprint
 from tlm_sweeps.spec.sweep import SweepSpec
 

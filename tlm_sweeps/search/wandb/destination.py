@@ -10,14 +10,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tlm_sweeps.errors import InputError, RunError
+from tlm_sweeps.tracking.wandb_connecting import connected
 
-if TYPE_CHECKING:
-    import wandb
-
-ANSWER_SECONDS = 20
 """How long the server may take to answer a question; the client asks again meanwhile."""
 _PAGE = 100
 """Runs asked for at once, with their configs."""
@@ -51,7 +48,8 @@ class Destination:
         Raises:
             InputError: when nobody is logged in, or the server refuses us or does not answer.
         """
-        self._api = _logged_in()
+        with connected() as api:
+            self._api = api
         self.project = project
         with _told("W&B does not say whose account this is", InputError, "name it with `--entity`"):
             own = entity or self._api.default_entity
@@ -116,20 +114,6 @@ class Destination:
 
         project = f"{wandb.Settings(base_url=self.base_url).app_url}/{self.entity}/{self.project}"
         return project if sweep_id is None else f"{project}/sweeps/{sweep_id}"
-
-
-def _logged_in() -> wandb.Api:
-    import wandb
-    from wandb.errors import UsageError
-
-    hint = "`wandb login`, or set WANDB_API_KEY; `tlm-sweeps doctor` says what works"
-    try:
-        with _told("no access to W&B", InputError, "is the server there, and the key right? see `tlm-sweeps doctor`"):
-            return wandb.Api(timeout=ANSWER_SECONDS)
-    except InputError as error:
-        if isinstance(error.__cause__, UsageError):
-            raise InputError(f"not logged in to W&B: {error.__cause__}", hint=hint) from error
-        raise
 
 
 @contextmanager

@@ -21,8 +21,9 @@ from tlm_sweeps.runs.ledger import Proposal
 from tlm_sweeps.search.optuna_params import distribution_of, plain
 from tlm_sweeps.search.proposing import Proposer
 from tlm_sweeps.search.trials import Ending
-from tlm_sweeps.search.wandb.offer import BASELINE, CARRIER, SEED
+from tlm_sweeps.search.wandb.offer import BASELINE, SEED
 from tlm_sweeps.search.wandb.remembered import remembered_setting
+from tlm_sweeps.spec.carrying import CARRIER
 from tlm_sweeps.spec.space import Choices
 from tlm_sweeps.spec.sweep import SweepSpec
 

@@ -16,10 +16,11 @@ from tlm_sweeps.search.wandb.destination import Destination
 from tlm_sweeps.search.wandb.launchable import ensure_launchable
 from tlm_sweeps.search.wandb.launched import FILE, LaunchedSweep, read_launched, write_launched
 from tlm_sweeps.search.wandb.scheduling import scheduler_section, server_has_scheduler
-from tlm_sweeps.search.wandb.service import Service, SweepPath
+from tlm_sweeps.search.wandb.service import Service
 from tlm_sweeps.spec.difference import difference
 from tlm_sweeps.spec.fingerprint import fingerprint
 from tlm_sweeps.spec.sweep import SweepSpec, WandbEngine
+from tlm_sweeps.tracking.wandb_paths import SweepPath
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,11 @@ def launch(
     if known is not None:
         _ensure_same(spec, known, folder, entity, project)
     ensure_feasible(spec, facts_of)
+    sweep_config(spec, facts_of)  # what it refuses is refused before W&B is asked
     if known is not None:
         _ensure_there(known, folder)
         section = scheduler_section(spec, folder, data_dir=data_dir) if known.has_scheduler else None
         return Launch(known, sweep_config(spec, facts_of, scheduler=section), resumes=True)
-    sweep_config(spec, facts_of)  # what it refuses is refused before W&B is asked
     destination = Destination(entity or spec.tracking.entity, project or spec.tracking.project)
     section, notes = _scheduler(spec, destination, folder, data_dir)
     plan = sweep_config(spec, facts_of, scheduler=section)
@@ -93,7 +94,7 @@ def _scheduler(
     """The scheduler's section of the configuration, or why there is none although it was asked for."""
     if not isinstance(spec.engine, WandbEngine) or spec.engine.scheduler == "server":
         return None, ()
-    if not server_has_scheduler(destination.entity, destination.project):
+    if not server_has_scheduler():
         return None, (f"{destination.base_url} cannot be driven by a local scheduler: its own search is used",)
     return scheduler_section(spec, folder, data_dir=data_dir), ()
 

@@ -8,39 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
-
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tlm_sweeps.compute.planning import baseline_settings
 from tlm_sweeps.errors import InputError
-from tlm_sweeps.spec.fingerprint import fingerprint
-from tlm_sweeps.spec.rules import problems_of_sweep
+from tlm_sweeps.spec.carrying import CARRIER, Carried, carried_of
 from tlm_sweeps.spec.settings import dotted
 from tlm_sweeps.spec.sweep import SweepSpec
 
-CARRIER = "tlm"
-"""The constant parameter that holds the sweep as JSON text."""
 SETTING = "setting"
 """The parameter that holds a whole setting as JSON text, where cells are enumerated."""
 SEED = "seed"
 BASELINE = "baseline"
 """In a setting: the name of a baseline, which stands for its settings."""
-
-
-class Carried(BaseModel):
-    """A sweep as it travels with every proposal."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    version: str
-    """Of the package that launched it."""
-    spec: SweepSpec
-    fingerprint: str
-    """Of the spec."""
-    corpora: dict[str, str]
-    """Fingerprint of the text, by name."""
 
 
 @dataclass(frozen=True)
@@ -95,36 +75,6 @@ def values_of(args: Mapping[str, Any]) -> dict[str, Any]:
     {'model.depth': 2}
     """
     return {name: each["value"] if isinstance(each, dict) and "value" in each else each for name, each in args.items()}
-
-
-def carried_of(text: Any) -> Carried:
-    """The sweep that a proposal or a W&B sweep's configuration carries.
-
-    Raises:
-        InputError: when it carries none, or one that cannot be.
-    """
-    if not isinstance(text, str):
-        hint = "launch it with `tlm-sweeps sweep SPEC --engine wandb`"
-        raise InputError(f"this W&B sweep is none of ours: it has no parameter `{CARRIER}`", hint=hint)
-    return _carried(text)
-
-
-@lru_cache(maxsize=4)
-def _carried(text: str) -> Carried:
-    try:
-        carried = Carried.model_validate_json(text)
-    except ValidationError as error:
-        place = ".".join(map(str, error.errors()[0]["loc"]))
-        hint = "agents need the version of tlm-sweeps that launched the sweep"
-        raise InputError(
-            f"the sweep's spec is not understood: {error.errors()[0]['msg']}", place=place, hint=hint
-        ) from None
-    if problems := problems_of_sweep(carried.spec):
-        raise InputError.of(problems)
-    if fingerprint(carried.spec) != carried.fingerprint:
-        hint = "agents need the version of tlm-sweeps that launched the sweep"
-        raise InputError("the sweep's spec is not the one that its fingerprint was taken of", hint=hint)
-    return carried
 
 
 def _setting(text: Any, run_id: str) -> dict[str, Any]:

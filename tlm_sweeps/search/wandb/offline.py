@@ -7,18 +7,16 @@ one run. The server gives a sweep an id of its own when it is uploaded: see sync
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.spec.fingerprint import fingerprint
+from tlm_sweeps.spec.identity import identity
 from tlm_sweeps.spec.sweep import SweepSpec, WandbEngine
 from tlm_sweeps.tracking.tracked_run import WandbPlace
 
 _RUN_ID_LENGTH = 64
 """W&B's limit."""
-_MAY_CHANGE: dict[str, Any] = {"question": True, "tracking": True, "engine": {"trials"}, "budget": {"total"}}
-"""What may differ when a sweep goes on: the ids must not depend on it."""
 
 
 def offline_spec(spec: SweepSpec) -> SweepSpec:
@@ -42,14 +40,10 @@ def place_of(spec: SweepSpec, record: Record) -> WandbPlace | None:
     """
     if not isinstance(spec.engine, WandbEngine):
         return None
-    identity = _identity(spec)
-    digest = hashlib.sha256(f"{identity}/{record.run_id}".encode()).hexdigest()[:12]
+    sweep = identity(spec)
+    digest = hashlib.sha256(f"{sweep}/{record.run_id}".encode()).hexdigest()[:12]
     return WandbPlace(
-        sweep_id=identity[:8],
+        sweep_id=sweep[:8],
         run_id=f"{record.run_id[: _RUN_ID_LENGTH - len(digest) - 1]}-{digest}",
         group=f"{spec.name}-{fingerprint(record.settings)[:8]}",
     )
-
-
-def _identity(spec: SweepSpec) -> str:
-    return fingerprint(spec.model_dump(mode="python", exclude=_MAY_CHANGE))

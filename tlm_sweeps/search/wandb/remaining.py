@@ -12,7 +12,7 @@ import os
 import select
 import signal
 
-from tlm_sweeps.search.wandb.service import SweepPath
+from tlm_sweeps.tracking.wandb_paths import SweepPath
 
 _TO_COME = ("pending", "running", "preempting", "preempted")
 _SECONDS = 2.0

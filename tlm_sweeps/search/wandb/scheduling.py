@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from tlm_sweeps.corpora.facts import facts_reader
 from tlm_sweeps.errors import InputError, RunError
-from tlm_sweeps.search.wandb.offer import CARRIER, carried_of
-from tlm_sweeps.search.wandb.service import SweepPath
+from tlm_sweeps.spec.carrying import CARRIER, carried_in
 from tlm_sweeps.spec.sweep import SweepSpec
+from tlm_sweeps.tracking.wandb_connecting import connected
+from tlm_sweeps.tracking.wandb_paths import SweepPath
 
 if TYPE_CHECKING:
     import optuna
@@ -70,26 +71,14 @@ def scheduler_section(spec: SweepSpec, folder: Path, *, data_dir: Path | None = 
     return {"engine": "optuna", "source": SOURCE, "optimizer": "optimizer", "search_space": "search_space"}
 
 
-def server_has_scheduler(entity: str, project: str) -> bool:
+def server_has_scheduler() -> bool:
     """Whether W&B's server can be driven by a local scheduler.
-
-    Args:
-        entity: where the sweep will be.
-        project: where the sweep will be.
 
     Raises:
         InputError: when nobody is logged in, or the server does not answer.
     """
-    import wandb
-    from wandb.errors import UsageError
-
-    try:
-        api = wandb.Api(overrides={"entity": entity, "project": project}, timeout=20)
-    except UsageError as error:
-        raise InputError(f"not logged in to W&B: {error}", hint="`wandb login`, or set WANDB_API_KEY") from error
-    except Exception as error:
-        raise InputError(f"W&B does not answer: {error}", hint="`tlm-sweeps doctor` says what works") from error
-    return api._service_api.feature_enabled("SWEEPS_LOCAL_SCHEDULER")  # noqa: SLF001 - the client has no public question
+    with connected() as api:
+        return api._service_api.feature_enabled("SWEEPS_LOCAL_SCHEDULER")  # noqa: SLF001 - the client has no public question
 
 
 def optimizer_of(
@@ -134,11 +123,10 @@ def study_of(sweep_id: str, config: Mapping[str, Any], folder: Path) -> optuna.S
     import optuna
 
     from tlm_sweeps.search.wandb.feasible_sampler import FeasibleSampler, ShareOfBudgetPruner
-    from tlm_sweeps.search.wandb.working import carried_text, ensure_same_texts
+    from tlm_sweeps.search.wandb.working import ensure_same_texts
 
     try:
-        text = carried_text(config)
-        carried = carried_of(text)
+        carried = carried_in(config)
         facts_of = facts_reader(_data_dir(folder))
         ensure_same_texts(carried, facts_of)
         _hold(folder / f"scheduler-{sweep_id}.lock")
@@ -150,7 +138,7 @@ def study_of(sweep_id: str, config: Mapping[str, Any], folder: Path) -> optuna.S
         sampler=FeasibleSampler(carried.spec, facts_of),
         pruner=optuna.pruners.NopPruner() if carried.spec.engine.pruner == "none" else ShareOfBudgetPruner(),
     )
-    study.set_user_attr(CARRIER, text)
+    study.set_user_attr(CARRIER, config["parameters"][CARRIER]["value"])
     return study
 
 

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tlm_sweeps.errors import InputError, RunError
-
-if TYPE_CHECKING:
-    import wandb
+from tlm_sweeps.tracking.wandb_connecting import connected
+from tlm_sweeps.tracking.wandb_paths import SweepPath
 
 _log = logging.getLogger("tlm_sweeps.wandb")
-_PATH = re.compile(r"([^/\s]+)/([^/\s]+)/([A-Za-z0-9_-]+)")
 _PAGE = 500
 _PUBLISH = """
 mutation UpsertBucket($project: String, $entity: String, $name: String!, $sweep: String, $config: JSONString) {
@@ -32,31 +29,6 @@ mutation UpsertBucket($project: String, $entity: String, $name: String!, $sweep:
 }
 """
 """What the client sends when it opens a run, as far as it is needed."""
-
-
-@dataclass(frozen=True)
-class SweepPath:
-    """Where a sweep is at W&B."""
-
-    entity: str
-    project: str
-    sweep_id: str
-
-    def __str__(self) -> str:
-        return f"{self.entity}/{self.project}/{self.sweep_id}"
-
-    @classmethod
-    def read(cls, text: str) -> SweepPath:
-        """From `entity/project/sweep`, as W&B prints it.
-
-        Raises:
-            InputError: for anything else.
-        """
-        found = _PATH.fullmatch(text.strip())
-        if found is None:
-            hint = "write ENTITY/PROJECT/SWEEP, as `tlm-sweeps sweep SPEC --engine wandb` prints it"
-            raise InputError(f"`{text}` is no path of a W&B sweep", hint=hint)
-        return cls(*found.groups())
 
 
 class _Command(BaseModel):
@@ -122,7 +94,8 @@ class Service:
             InputError: when nobody is logged in, or the server refuses us or does not answer.
         """
         self.path = path
-        self._api = _logged_in()
+        with connected() as api:
+            self._api = api
 
     def sweep_config(self) -> dict[str, Any]:
         """The sweep's configuration.
@@ -223,20 +196,6 @@ class Service:
             _log.warning("W&B does not say whether %s is to stop: %s", run_id, _first_line(error))
             return False
         return any(run["name"] == run_id and (run["stopped"] or run["shouldStop"]) for run in sweep["runs"])
-
-
-def _logged_in() -> wandb.Api:
-    import wandb
-    from wandb.errors import UsageError
-
-    try:
-        return wandb.Api(timeout=20)
-    except UsageError as error:
-        hint = "`wandb login`, or set WANDB_API_KEY; `tlm-sweeps doctor` says what works"
-        raise InputError(f"not logged in to W&B: {_first_line(error)}", hint=hint) from error
-    except Exception as error:
-        hint = "is the server there? `tlm-sweeps doctor` says what works"
-        raise InputError(f"W&B does not answer: {_first_line(error)}", hint=hint) from error
 
 
 def _understood(commands: list[dict[str, Any]]) -> Iterator[Command]:

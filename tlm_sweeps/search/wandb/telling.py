@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tlm_sweeps.runs.record import Measurement, Record
 from tlm_sweeps.search.wandb.trial import OfferedTrial, place_of
+from tlm_sweeps.spec.identity import identity
 from tlm_sweeps.tracking.tracked_run import PLANNED, TrackedRun
 from tlm_sweeps.tracking.tracker import open_tracker
 
@@ -25,7 +26,7 @@ def tell_whole(trial: OfferedTrial, record: Record, measurements: Sequence[Measu
     run = TrackedRun(
         run_id=record.run_id,
         sweep=record.sweep,
-        sweep_fingerprint=trial.offer.carried.fingerprint,
+        sweep_fingerprint=identity(trial.offer.carried.spec),
         trial=record.trial,
         seed=record.seed,
         settings=record.settings,

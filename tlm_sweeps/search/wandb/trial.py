@@ -18,10 +18,11 @@ from tlm_sweeps.runs.record import Measurement, Provenance, Record
 from tlm_sweeps.search.coordinator import Coordinator
 from tlm_sweeps.search.pool import LocalPool
 from tlm_sweeps.search.wandb.offer import Offer
-from tlm_sweeps.search.wandb.service import SweepPath
 from tlm_sweeps.spec.fingerprint import canonical_json, fingerprint
+from tlm_sweeps.spec.identity import identity
 from tlm_sweeps.spec.sweep import SweepSpec
 from tlm_sweeps.tracking.tracked_run import WandbPlace
+from tlm_sweeps.tracking.wandb_paths import SweepPath
 
 _OFFER = "offer"
 
@@ -152,7 +153,7 @@ def coordinated(
         }
     )
     return Coordinator(
-        spec, ledger, pool, facts_of, provenance, carried.fingerprint, devices=(device,), proposals=given
+        spec, ledger, pool, facts_of, provenance, identity(carried.spec), devices=(device,), proposals=given
     )
 
 

@@ -18,8 +18,9 @@ from tlm_sweeps.search.devices import Asked, devices
 from tlm_sweeps.search.pool import LocalPool
 from tlm_sweeps.search.wandb.agent import Agent, Desk, Happened
 from tlm_sweeps.search.wandb.heart import Heart
-from tlm_sweeps.search.wandb.offer import CARRIER, Carried, carried_of
-from tlm_sweeps.search.wandb.service import Service, SweepPath, Train
+from tlm_sweeps.search.wandb.service import Service, Train
+from tlm_sweeps.spec.carrying import CARRIER, Carried, carried_in, carried_of
+from tlm_sweeps.tracking.wandb_paths import SweepPath
 
 _LOGS = "agents"
 """Folder beside the trials, for what workers have to say besides messages."""
@@ -44,7 +45,7 @@ def work_for(
         InputError: when nobody is logged in, the sweep is none of ours, or the text is not here.
     """
     service = Service(path)
-    carried = carried_of(carried_text(service.sweep_config()))
+    carried = carried_in(service.sweep_config())
     desk = _desk(carried, path, runs, data_dir, device, argv)
     agent = Agent(service, desk)
     with Heart(service) as heart, closing(_worker(desk, data_dir)) as pool:
@@ -97,13 +98,6 @@ def proposal_of(file: Path, environment: Mapping[str, str]) -> tuple[SweepPath, 
         raise InputError("the proposal is no JSON object", place=str(file))
     given = {name: {"value": value} for name, value in args.items()}
     return SweepPath(entity, project, sweep_id), Train(type="run", run_id=run_id, args=given)
-
-
-def carried_text(config: Mapping[str, object]) -> object:
-    """The text of the spec in a W&B sweep's configuration; None where there is none."""
-    parameters = config.get("parameters")
-    carrier = parameters.get(CARRIER) if isinstance(parameters, dict) else None
-    return carrier.get("value") if isinstance(carrier, dict) else None
 
 
 def ensure_same_texts(carried: Carried, facts_of: FactsOf) -> None:

@@ -14,13 +14,6 @@ if TYPE_CHECKING:
 
 REQUEST_SECONDS = 10
 """How long the server has to answer a request, retries included."""
-_SETTINGS: dict[str, Any] = {
-    "silent": True,  # what is to be said, the command says
-    # Some requests have no deadline of their own: these bound the client's retries, which go on for minutes.
-    "x_graphql_timeout_seconds": REQUEST_SECONDS,
-    "x_graphql_retry_max": 2,
-    "x_graphql_retry_wait_max_seconds": 2,
-}
 
 
 @contextmanager
@@ -36,7 +29,7 @@ def connected() -> Iterator[wandb.Api]:
         from wandb.errors import AuthenticationError, CommError, UsageError
         from wandb.sdk.lib import wbauth
         from wandb.sdk.lib.service.service_connection import WandbApiFailedError
-    known = {name: value for name, value in _SETTINGS.items() if name in wandb.Settings.model_fields}
+    known = {name: value for name, value in _settings().items() if name in wandb.Settings.model_fields}
     server = wandb.setup(wandb.Settings(**known)).settings.base_url
     hint = "log in with `wandb login`, or set WANDB_API_KEY (and WANDB_BASE_URL for a server of your own)"
     try:
@@ -56,6 +49,16 @@ def connected() -> Iterator[wandb.Api]:
         if is_unanswered(error):
             raise _no_answer(server) from None
         raise InputError(f"W&B at {server} refused a request: {_first_line(error)}", hint=hint) from None
+
+
+def _settings() -> dict[str, Any]:
+    return {
+        "silent": True,  # what is to be said, the command says
+        # Some requests have no deadline of their own: these bound the client's retries, which go on for minutes.
+        "x_graphql_timeout_seconds": REQUEST_SECONDS,
+        "x_graphql_retry_max": 2,
+        "x_graphql_retry_wait_max_seconds": 2,
+    }
 
 
 def is_unanswered(error: Exception) -> bool:
