@@ -104,7 +104,9 @@ def test_a_summary_leaves_out_what_is_not_known(run: TrackedRun):
     told = summary(
         replace(run, budget_flops=None, n_params=None), {"test_nll": None, "reason": "diverged at step 3"}, "failed"
     )
-    assert told == {"reason": "diverged at step 3", "state": "failed"}
+    assert told == {"reason": "diverged at step 3", "state": "failed", "val_nll": None}, (
+        "W&B would keep the last point's"
+    )
 
 
 def test_a_point_says_what_was_trained_on_and_one_of_an_older_version_does_not(

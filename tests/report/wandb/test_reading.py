@@ -79,7 +79,7 @@ def test_a_sweep_of_somebody_else_is_refused(server: Server, told: SweepResults)
     config = {"method": "random", "parameters": {"lr": {"min": 0.1, "max": 0.2}}}
     put(server, Sweep("y", "foreign1", "ann", "tlm", config, "method: random\nparameters: {lr: {min: 0.1, max: 0.2}}"))
 
-    with pytest.raises(InputError, match="not launched by tlm-sweeps"):
+    with pytest.raises(InputError, match="none of ours"):
         sweep_results("ann/tlm/foreign1")
 
 

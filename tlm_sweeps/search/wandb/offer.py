@@ -13,6 +13,7 @@ from typing import Any
 from tlm_sweeps.compute.planning import baseline_settings
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.spec.carrying import CARRIER, Carried, carried_of
+from tlm_sweeps.spec.rules import problems_of_sweep
 from tlm_sweeps.spec.settings import dotted
 from tlm_sweeps.spec.sweep import SweepSpec
 
@@ -49,7 +50,7 @@ def offer_of(run_id: str, args: Mapping[str, Any]) -> Offer:
         InputError: when they are no proposal of ours.
     """
     values = values_of(args)
-    carried = carried_of(values.pop(CARRIER, None))
+    carried = trainable(carried_of(values.pop(CARRIER, None)))
     seed = values.pop(SEED, None)
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise InputError(f"the seed {seed!r} is no whole number", place=f"run {run_id}")
@@ -66,6 +67,17 @@ def offer_of(run_id: str, args: Mapping[str, Any]) -> Offer:
         return Offer(run_id, carried, dotted(given), None, seed, is_cell)
     except ValueError as error:
         raise InputError(str(error), place=f"run {run_id}") from error
+
+
+def trainable(carried: Carried) -> Carried:
+    """The same, found to be a sweep that can be trained.
+
+    Raises:
+        InputError: with everything that is wrong with it.
+    """
+    if problems := problems_of_sweep(carried.spec):
+        raise InputError.of(problems)
+    return carried
 
 
 def values_of(args: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tlm_sweeps.search.devices import Asked, devices
 from tlm_sweeps.search.pool import LocalPool
 from tlm_sweeps.search.wandb.agent import Agent, Desk, Happened
 from tlm_sweeps.search.wandb.heart import Heart
+from tlm_sweeps.search.wandb.offer import trainable
 from tlm_sweeps.search.wandb.service import Service, Train
 from tlm_sweeps.spec.carrying import CARRIER, Carried, carried_in, carried_of
 from tlm_sweeps.tracking.wandb_paths import SweepPath
@@ -45,7 +46,7 @@ def work_for(
         InputError: when nobody is logged in, the sweep is none of ours, or the text is not here.
     """
     service = Service(path)
-    carried = carried_in(service.sweep_config())
+    carried = trainable(carried_in(service.sweep_config()))
     desk = _desk(carried, path, runs, data_dir, device, argv)
     agent = Agent(service, desk)
     with Heart(service) as heart, closing(_worker(desk, data_dir)) as pool:
