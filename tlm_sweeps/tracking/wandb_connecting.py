@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +61,21 @@ def _settings() -> dict[str, Any]:
         "x_graphql_retry_max": 2,
         "x_graphql_retry_wait_max_seconds": 2,
     }
+
+
+@contextmanager
+def without_litter() -> Iterator[None]:
+    """The client makes an empty folder for each run that it reads about: where they go with the rest."""
+    name, before = "WANDB_DIR", os.environ.get("WANDB_DIR")
+    with tempfile.TemporaryDirectory(prefix="tlm-sweeps-") as folder:
+        os.environ[name] = folder
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = before
 
 
 def is_unanswered(error: Exception) -> bool:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +11,7 @@ from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.wandb.told import HeldRun, measurements_of, names_of, records_of, spent_by
 from tlm_sweeps.spec.carrying import carried_in
 from tlm_sweeps.spec.sweep import Account
-from tlm_sweeps.tracking.wandb_connecting import connected, is_unanswered
+from tlm_sweeps.tracking.wandb_connecting import connected, is_unanswered, without_litter
 from tlm_sweeps.tracking.wandb_paths import SweepPath, sweep_path
 
 if TYPE_CHECKING:
@@ -40,7 +36,7 @@ def sweep_results(path: str) -> SweepResults:
         InputError: when there is no such sweep, it is none of ours, or W&B cannot be asked.
     """
     where = sweep_path(path)
-    with connected() as api, _no_litter():
+    with connected() as api, without_litter():
         sweep = _sweep(api, where)
         spec, page_url = carried_in(sweep.config).spec, sweep.url
         runs = api.runs(
@@ -91,18 +87,3 @@ def _held(run: Run) -> HeldRun:
         summary=run.summary_metrics,
         history=list(run.scan_history(page_size=_STEPS_A_PAGE, use_cache=False)),
     )
-
-
-@contextmanager
-def _no_litter() -> Iterator[None]:
-    """The client makes an empty folder for each run that it reads about: where they go with the rest."""
-    name, before = "WANDB_DIR", os.environ.get("WANDB_DIR")
-    with tempfile.TemporaryDirectory(prefix="tlm-sweeps-") as folder:
-        os.environ[name] = folder
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = before

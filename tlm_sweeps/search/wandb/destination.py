@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tlm_sweeps.errors import InputError, RunError
-from tlm_sweeps.tracking.wandb_connecting import connected
+from tlm_sweeps.tracking.wandb_connecting import connected, without_litter
 
 """How long the server may take to answer a question; the client asks again meanwhile."""
 _PAGE = 100
@@ -68,7 +68,8 @@ class Destination:
         self._api.flush()  # else it answers what it answered before
         with _told("W&B does not say which runs it has", RunError, "call the same command again later"):
             for some in _in_pages(ids):
-                found |= dict(self._some(some))
+                with without_litter():
+                    found |= dict(self._some(some))
         return found
 
     def _some(self, ids: Sequence[str]) -> Iterator[tuple[str, ServerRun]]:

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tlm_sweeps.errors import InputError, RunError
-from tlm_sweeps.tracking.wandb_connecting import connected
+from tlm_sweeps.tracking.wandb_connecting import connected, without_litter
 from tlm_sweeps.tracking.wandb_paths import SweepPath
 
 _log = logging.getLogger("tlm_sweeps.wandb")
@@ -137,7 +137,7 @@ class Service:
             raise SweepGoneError(f"the sweep {self.path} has been deleted at W&B") from error
         return list(_understood(commands))
 
-    def runs(self) -> Iterator[ToldRun]:
+    def runs(self) -> list[ToldRun]:
         """All runs of the sweep, oldest first.
 
         Raises:
@@ -147,8 +147,9 @@ class Service:
         self._api.flush()  # else it answers what it answered before
         filters = {"sweep": path.sweep_id}
         try:
-            for run in self._api.runs(f"{path.entity}/{path.project}", filters=filters, per_page=_PAGE, lazy=False):
-                yield _told(run)
+            with without_litter():
+                found = self._api.runs(f"{path.entity}/{path.project}", filters=filters, per_page=_PAGE, lazy=False)
+                return [_told(run) for run in found]
         except Exception as error:
             raise RunError(f"W&B does not tell the runs of {path}: {_first_line(error)}") from error
 
@@ -160,7 +161,8 @@ class Service:
         """
         self._api.flush()
         try:
-            return _told(self._api.run(f"{self.path.entity}/{self.path.project}/{run_id}"))
+            with without_litter():
+                return _told(self._api.run(f"{self.path.entity}/{self.path.project}/{run_id}"))
         except ValueError:
             return None
         except Exception as error:
