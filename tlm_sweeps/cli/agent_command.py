@@ -24,6 +24,9 @@ def agent(
         str | None,
         typer.Argument(metavar="ENTITY/PROJECT/SWEEP", help="As `sweep --engine wandb` prints it.", show_default=False),
     ] = None,
+    agents: Annotated[
+        int, typer.Option("--agents", metavar="N", min=1, max=1024, help="Agents to start here, each with one run.")
+    ] = 1,
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
     device: Device = "auto",
@@ -48,7 +51,24 @@ def agent(
         return
     if path is None:
         raise InputError("no sweep is named", place="tlm-sweeps agent", hint="tlm-sweeps agent ENTITY/PROJECT/SWEEP")
-    _follow(work_for(sweep_path(path), runs, data_dir=data_dir, device=where, argv=argv), lambda: False)
+    where_to = sweep_path(path)
+    if agents > 1:
+        words = ["agent", str(where_to), "--runs-dir", str(runs), "--device", device]
+        _start(words + ([] if data_dir is None else ["--data-dir", str(data_dir)]), agents)
+        return
+    _follow(work_for(where_to, runs, data_dir=data_dir, device=where, argv=argv), lambda: False)
+
+
+def _start(words: list[str], count: int) -> None:
+    """Agents of this machine, until all have left."""
+    from tlm_sweeps.cli.local_agents import local_agents, wait_for
+
+    with interrupts() as heard, local_agents(words, count) as started:
+        ended = wait_for(started, heard, ())
+    if ended.paused:
+        raise typer.Exit(INTERRUPTED)
+    if ended.failed:
+        raise typer.Exit(max(ended.failed.values()))
 
 
 def _follow(work: Generator[Happened], is_stopped: Callable[[], bool]) -> None:
