@@ -75,7 +75,8 @@ def _worked(launched: Launch, words: list[str], count: int, folder: Path) -> End
     with interrupts() as heard, ExitStack() as stack:
         needed = []
         if launched.plan.way == "scheduler":
-            needed = [stack.enter_context(scheduling.scheduling(launched.sweep.path, folder, batch_size=count))]
+            ahead = count + 1  # so that no agent waits for the scheduler's next look
+            needed = [stack.enter_context(scheduling.scheduling(launched.sweep.path, folder, batch_size=ahead))]
         ended = wait_for(stack.enter_context(local_agents(words, count)), heard, needed)
         if any(each.poll() for each in needed):
             log = folder / scheduling.LOG

@@ -88,4 +88,6 @@ def test_seeds_of_one_proposal_are_runs_of_one_group(server: Server, tiny: Tiny,
         assert second.group == first.group
         assert (first.settings["seed"], second.settings["seed"]) == (0, 1)
         assert second.sweep == first.sweep
+        rate = "training.learning_rate"
+        assert second.settings[rate] == first.settings[rate], "by its parameters the server's search knows it"
         assert second.summary["val_nll"] != first.summary["val_nll"]

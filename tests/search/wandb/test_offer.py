@@ -34,6 +34,17 @@ def test_a_parameter_a_field(tiny: Tiny):
     assert offer.carried.spec == tiny()
 
 
+def test_numbers_are_the_searchs_own_whatever_became_of_them_on_the_way(tiny: Tiny):
+    search = {"model.depth": [1, 2], "model.context": {"log_int_uniform": [8, 32]}, "training.betas": [[0.9, 0.95]]}
+    given = {"model.depth": 2.0, "model.context": 16.0, "training.betas": [0.9, 0.95]}
+    args = {name: {"value": value} for name, value in given.items()}
+    settings = offer_of("r", {"tlm": carried(tiny(search=search)), **args}).settings
+    assert settings == {"model.depth": 2, "model.context": 16, "training.betas": (0.9, 0.95)}
+    assert [type(each) for each in settings.values()] == [int, int, tuple]
+    with pytest.raises(InputError, match="none of the search's values"):
+        offer_of("r", {"tlm": carried(tiny(search=search)), "model.depth": {"value": True}})
+
+
 def test_an_enumerated_cell_with_its_seed(tiny: Tiny):
     cell = '{"model.depth":2,"model.heads":1}'
     offer = offer_of("r", {"tlm": carried(tiny()), "setting": {"value": cell}, "seed": {"value": 3}})

@@ -169,7 +169,7 @@ class Agent:
                 if spec.budget is None or spec.budget.total is None:
                     return ""
                 claim = claim_of(trial, ledger, told)
-                given.trial = trial.saying(claim.config)
+                given.trial = trial.claiming(claim.config)
                 return "" if claimed(self._service, claim, spec.budget) else "the sweep's total is spent"
             except RunError as error:  # it must be known: an agent without a server has nothing else to do either
                 yield Waits(error.problems[0].message)

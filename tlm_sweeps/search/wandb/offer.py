@@ -13,8 +13,10 @@ from typing import Any
 from tlm_sweeps.compute.planning import baseline_settings
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.spec.carrying import CARRIER, Carried, carried_of
+from tlm_sweeps.spec.fingerprint import canonical_json
 from tlm_sweeps.spec.rules import problems_of_sweep
 from tlm_sweeps.spec.settings import dotted
+from tlm_sweeps.spec.space import Choices, Range
 from tlm_sweeps.spec.sweep import SweepSpec
 
 SETTING = "setting"
@@ -64,7 +66,7 @@ def offer_of(run_id: str, args: Mapping[str, Any]) -> Offer:
         message = f"`{unknown[0]}` is not searched by the sweep `{carried.spec.name}`"
         raise InputError(message, place=f"run {run_id}", hint="launch the sweep with `tlm-sweeps sweep --engine wandb`")
     try:
-        return Offer(run_id, carried, dotted(given), None, seed, is_cell)
+        return Offer(run_id, carried, _as_searched(carried.spec, dotted(given)), None, seed, is_cell)
     except ValueError as error:
         raise InputError(str(error), place=f"run {run_id}") from error
 
@@ -97,6 +99,27 @@ def _setting(text: Any, run_id: str) -> dict[str, Any]:
     if not isinstance(read, dict):
         raise InputError(f"the setting {text!r} is no JSON object", place=f"run {run_id}")
     return read
+
+
+def _as_searched(spec: SweepSpec, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec's own values: on their way through W&B whole numbers become floats, and floats whole numbers.
+
+    Raises:
+        ValueError: for a value that the search does not have.
+    """
+    found = {}
+    for name, value in settings.items():
+        match spec.search.get(name):
+            case Choices(choices=choices):
+                same = [each for each in choices if canonical_json(each) == canonical_json(value)]
+                if not same:
+                    raise ValueError(f"`{name}` is {value!r}, which is none of the search's values")
+                found[name] = same[0]
+            case Range(integer=True) if isinstance(value, float) and value.is_integer():
+                found[name] = int(value)
+            case _:
+                found[name] = value
+    return found
 
 
 def _of_baseline(spec: SweepSpec, baseline: Any, given: Mapping[str, Any], run_id: str) -> dict[str, Any]:

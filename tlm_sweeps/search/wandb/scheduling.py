@@ -172,7 +172,9 @@ def scheduling(
     again for the same sweep, but not twice at once.
     """
     command = [sys.executable, "-m", *scheduler_command(sweep, batch_size=batch_size, poll_seconds=poll_seconds)]
-    environment = {**os.environ, "WANDB_DIR": str(folder.resolve())}
+    # A client of ours says here where its service is: the scheduler's must not be gone when we are.
+    own = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
+    environment = {**own, "WANDB_DIR": str(folder.resolve())}
     with (folder / LOG).open("ab") as log:
         child = subprocess.Popen(  # in a session of its own: Ctrl-C is ours to pass on
             command,

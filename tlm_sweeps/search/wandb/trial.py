@@ -35,12 +35,14 @@ class OfferedTrial:
     path: SweepPath
     planned: PlannedTrial
     config: Mapping[str, Any] = field(default_factory=dict)
-    """What its first run's config says besides: the proposal's parameters, by which the server knows what it has
-    proposed, who trains it, and what is claimed of the sweep's total."""
+    """What its runs' configs say besides: the proposal's parameters, by which the server knows what it has proposed,
+    and who trains it."""
+    claim: Mapping[str, Any] = field(default_factory=dict)
+    """What its first run's config says instead, where it claims a part of the sweep's total."""
 
-    def saying(self, more: Mapping[str, Any]) -> OfferedTrial:
-        """The same with more in its first run's config."""
-        return replace(self, config={**self.config, **more})
+    def claiming(self, claim: Mapping[str, Any]) -> OfferedTrial:
+        """The same with a claim."""
+        return replace(self, claim=claim)
 
     @property
     def spec(self) -> SweepSpec:
@@ -134,7 +136,7 @@ def place_of(trial: OfferedTrial, record: Record) -> WandbPlace:
         sweep_id=trial.path.sweep_id,
         run_id=offer.run_id if is_first else f"{offer.run_id}-s{record.seed}",
         group=f"{offer.carried.spec.name}-{fingerprint(record.settings)[:8]}",
-        config=trial.config if is_first else {},
+        config=(trial.claim or trial.config) if is_first else trial.config,
     )
 
 
