@@ -138,6 +138,8 @@ def test_a_deleted_sweep_lets_the_run_end_and_sends_the_agent_home(server: Serve
     server.delete_sweep(agents.path.rpartition("/")[2])
     agents.finish()
     assert "deleted" in agents.said(agent)
+    assert {(each.request, each.status) for each in server.state.refusals} == {("Heartbeat", 404)}
+    server.state.refusals.clear()
     assert records_of(agents, run.name)[0].state in ("complete", "pruned")
 
 
