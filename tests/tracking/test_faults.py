@@ -76,7 +76,7 @@ def test_a_server_that_stays_in_trouble_is_said_once_and_nothing_is_lost(
 
     (said,) = caplog.records
     assert (said.name, said.levelno) == ("tlm_sweeps.tracking", logging.WARNING)
-    assert "`wandb sync` uploads what is missing" in said.getMessage()
+    assert "`tlm-sweeps sync` uploads what is missing" in said.getMessage()
     (kept,) = read_back(run)
     assert [point["_step"] for point in kept.history] == list(range(10))
     assert kept.summary["val_nll"] == 1.5

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from tlm_sweeps.compute.planning import budgets
 from tlm_sweeps.console.wording import scored, setting_of
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.progress import SweepProgress
 from tlm_sweeps.search.wandb.agent import Happened, Left, Passed, Took, Waits
+from tlm_sweeps.units import format_flops
 
 
 def lines_of(happened: Happened) -> list[str]:
@@ -13,7 +15,16 @@ def lines_of(happened: Happened) -> list[str]:
     match happened:
         case Took(run_id, trial, resumed):
             setting = setting_of(trial.planned.settings, trial.planned.baseline)
-            return [f"{run_id} · {setting} · {'going on' if resumed else 'begins'}"]
+            flops, seed = trial.planned.budget_flops, trial.offer.seed
+            budget = format_flops(flops) if flops and len(budgets(trial.offer.carried.spec)) > 1 else ""
+            words = (
+                run_id,
+                setting,
+                budget,
+                "" if seed is None else f"seed {seed}",
+                "goes on" if resumed else "begins",
+            )
+            return [" · ".join(word for word in words if word)]
         case Passed(run_id, why):
             return [f"{run_id} · left alone: {why}"]
         case Waits(why):
@@ -21,7 +32,7 @@ def lines_of(happened: Happened) -> list[str]:
         case Left(why):
             return [f"done: {why}"]
         case SweepProgress():
-            return [_ended(record) for record in happened.news]
+            return [*happened.complaints, *(_ended(record) for record in happened.news)]
 
 
 def _ended(record: Record) -> str:

@@ -10,7 +10,7 @@ from rich.live import Live
 
 from tlm_sweeps.console.lines import beginning_of, line_of
 from tlm_sweeps.console.live import sweep_panel
-from tlm_sweeps.console.streams import err, say, write_json
+from tlm_sweeps.console.streams import err, plain, say, write_json
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.progress import SweepProgress
 
@@ -31,6 +31,8 @@ def live_view(*, resumes: bool) -> Iterator[Show]:
             if resumes and not begun:
                 console.print(beginning_of(progress, resumes=True))
             begun = True
+            for each in progress.complaints:
+                console.print(plain(each))
             failures.extend(record for record in progress.news if record.state == "failed")
             panel = sweep_panel(progress, tuple(failures))
             panel.width = console.width - len("^C")  # what the terminal echoes must not break the panel's last line
@@ -49,6 +51,8 @@ def plain_view(*, resumes: bool) -> Iterator[Show]:
         if not begun:
             say(beginning_of(progress, resumes=resumes))
         begun = True
+        for each in progress.complaints:
+            say(each)
         for record in progress.news:
             say(line_of(record, progress))
 
@@ -65,6 +69,8 @@ def event_view(*, resumes: bool) -> Iterator[Show]:
         if not begun:
             write_event("started", {"resumes": resumes} | picture(progress))
         begun = True
+        for each in progress.complaints:
+            write_event("complaint", {"sweep": progress.sweep, "complaint": each})
         for record in progress.news:
             write_event("run", {"record": record.model_dump(mode="json")} | picture(progress))
 

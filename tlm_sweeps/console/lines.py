@@ -50,4 +50,8 @@ def _wanted(progress: SweepProgress) -> str:
 
 def ending_of(progress: SweepProgress) -> str:
     """The last thing to say of a sweep that ran to its end."""
-    return f"done: {states_in_words(progress.states)}"
+    done = f"done: {states_in_words(progress.states)}"
+    if not progress.untold:
+        return done
+    of_them = counted(progress.untold, "run")
+    return f"{done}; W&B does not know all of {of_them}: `tlm-sweeps sync {progress.sweep}` uploads what it lacks"

@@ -22,6 +22,7 @@ from tlm_sweeps.search.in_flight import InFlight, order_for
 from tlm_sweeps.search.messages import (
     Advanced,
     Checkpointed,
+    Complained,
     Ended,
     GoOn,
     Measured,
@@ -33,6 +34,7 @@ from tlm_sweeps.search.messages import (
     TakenUp,
     Told,
 )
+from tlm_sweeps.search.outside import Outside
 from tlm_sweeps.search.pool import Died, Heard, LocalPool
 from tlm_sweeps.search.progress import SweepProgress, picture
 from tlm_sweeps.search.proposals import Proposals
@@ -45,6 +47,8 @@ from tlm_sweeps.spec.sweep import SweepSpec
 
 _TICK_SECONDS = 0.25
 _PAUSE_SECONDS = 30.0
+_TELLING_SECONDS = 10.0
+"""More than a tracker's last words take."""
 _CLAIM_SECONDS = 1.0
 _LEAST_SECONDS = 0.05
 """Below this a speed is not worth the name."""
@@ -93,6 +97,7 @@ class Coordinator:
         self._spending = Spending(spec, facts_of, ledger.proposals())
         self._in_flight: dict[str, InFlight] = {}
         self._news: list[Record] = []
+        self._outside = Outside()
         self._begun = time.monotonic()
         self._recover()
         self._spent_before = ledger.spent_flops()
@@ -104,6 +109,7 @@ class Coordinator:
                 for worker, report in self._pool.wait(_TICK_SECONDS):
                     self._hear(worker, report)
                 yield self._picture()
+            self._hear_out()
             yield self._picture()
         finally:
             self._pause()
@@ -238,12 +244,13 @@ class Coordinator:
 
     def _hear(self, worker: int, report: Heard) -> None:
         if isinstance(report, Died):
-            for run in self._of_worker(worker):  # none, where it died idle: it has been replaced already
-                del self._in_flight[run.record.run_id]
-                self._died(run, report)
+            self._lost_worker(worker, report)
             return
-        if isinstance(report, Probed | Told):
-            return  # the question has been settled without it; nobody here waits for trackers
+        if isinstance(report, Probed):
+            return  # the question has been settled without it
+        if isinstance(report, Complained | Told):
+            self._outside.hear(report)
+            return
         run = self._in_flight.get(report.run_id)
         if run is None or (run.worker, run.lease.token) != (worker, report.lease):
             return  # of a lease that has ended
@@ -262,6 +269,19 @@ class Coordinator:
                 self._ended(run, report)
             case never:
                 assert_never(never)
+
+    def _lost_worker(self, worker: int, died: Died) -> None:
+        self._outside.died(worker)
+        for run in self._of_worker(worker):  # none, where it died idle: it has been replaced already
+            del self._in_flight[run.record.run_id]
+            self._died(run, died)
+
+    def _hear_out(self) -> None:
+        """Wait, though not for long, until the workers have told W&B of the last ends."""
+        patience = time.monotonic() + _TELLING_SECONDS
+        while self._outside.is_outstanding and time.monotonic() < patience:
+            for worker, report in self._pool.wait(_TICK_SECONDS):
+                self._hear(worker, report)
 
     def _of_worker(self, worker: int) -> list[InFlight]:
         return [run for run in self._in_flight.values() if run.worker == worker]
@@ -311,6 +331,8 @@ class Coordinator:
         self._pool.send(run.worker, verdict(run_id=run.record.run_id))
 
     def _ended(self, run: InFlight, report: Ended) -> None:
+        if self._spec.tracking.wandb != "off":
+            self._outside.ended(report.run_id, run.worker)
         if report.state == "paused":
             self._release(run.record)
             return
@@ -411,6 +433,8 @@ class Coordinator:
             flops_per_second=(spent - self._spent_before) / elapsed if elapsed > 0 else 0.0,
             elapsed_seconds=elapsed,
             news=news,
+            complaints=self._outside.complaints(),
+            untold=self._outside.untold,
         )
 
 

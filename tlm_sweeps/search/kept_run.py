@@ -12,7 +12,17 @@ import torch
 
 from tlm_sweeps.compute.steps import Steps
 from tlm_sweeps.runs.record import Measurement
-from tlm_sweeps.search.messages import Advanced, Checkpointed, Ended, Measured, Message, TakenUp, Told, TrainOrder
+from tlm_sweeps.search.messages import (
+    Advanced,
+    Checkpointed,
+    Complained,
+    Ended,
+    Measured,
+    Message,
+    TakenUp,
+    Told,
+    TrainOrder,
+)
 from tlm_sweeps.search.peak_memory import peak_bytes
 from tlm_sweeps.tracking.tracker import TrackedRun, Tracker, open_tracker
 from tlm_sweeps.training.checkpoint import SavedCheckpoint, load_newest_whole, save, save_model
@@ -34,6 +44,8 @@ class KeptRun:
         self._folder = Path(order.folder)
         self._state: RunState | None = None
         self._tracker: Tracker | None = None
+        self._last_words: Callable[[Tracker], None] | None = None
+        self._has_complained = False
 
     @property
     def state(self) -> RunState:
@@ -59,10 +71,16 @@ class KeptRun:
     def track(self) -> None:
         """Open the tracker, which what follows is told to as well."""
         self._tracker = open_tracker(self.order.tracking, _tracked(self.order, self._folder, self.state))
+        if (
+            self.order.tracking.wandb == "online"
+        ):  # what an earlier session could not tell; the server skips what it has
+            for each in self.state.measurements:
+                self._tracker.log(each)
 
     def advanced(self) -> None:
         """Say how far it is."""
         self._send(Advanced(**self._names, step=self.state.step))
+        self._complain()
 
     def measured(self, event: Measurement) -> None:
         """Keep an evaluation and pass it on."""
@@ -131,13 +149,24 @@ class KeptRun:
         measured = {**results, "peak_memory_bytes": peak_bytes(), "stacked": self._stacked}
         ended = Ended(**self._names, state=state, results=measured, train_flops=train_flops or {}, reason=reason)
         self._send(ended)
-        if self._tracker is None:
-            return
         if state == "paused":
-            self._tracker.mark_preempted()
+            self._last_words = lambda tracker: tracker.mark_preempted()
         else:
-            self._tracker.finish({**ended.results, "train_flops": ended.train_flops, "reason": reason}, state)
+            told = {**ended.results, "train_flops": ended.train_flops, "reason": reason}
+            self._last_words = lambda tracker: tracker.finish(told, state)
+
+    def tell_end(self) -> None:
+        """End the tracker, which may take seconds: no run of the stack may be waiting for a step or a checkpoint."""
+        if self._tracker is None or self._last_words is None:
+            return
+        self._last_words(self._tracker)
+        self._complain()
         self._send(Told(**self._names))
+
+    def _complain(self) -> None:
+        if self._tracker is not None and self._tracker.complaint and not self._has_complained:
+            self._has_complained = True
+            self._send(Complained(**self._names, complaint=self._tracker.complaint))
 
 
 def job_of(order: TrainOrder) -> TrainingJob:

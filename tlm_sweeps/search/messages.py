@@ -164,6 +164,15 @@ class Ended(Message):
     train_flops: dict[str, int] = {}
 
 
+class Complained(Message):
+    """Something is wrong with what a run tells W&B; said once of a run. The run goes on."""
+
+    kind: Literal["complained"] = "complained"
+    run_id: str
+    lease: int
+    complaint: str
+
+
 class Told(Message):
     """The tracker has been told of a run's end, or has given up: the worker is free. Said of tracked runs."""
 
@@ -183,7 +192,7 @@ class Probed(Message):
 
 
 AnyOrder = TrainOrder | StackOrder | ProbeOrder | GoOn | Prune | Stop | Pause
-AnyReport = Ready | TakenUp | Advanced | Measured | Checkpointed | Ended | Told | Probed
+AnyReport = Ready | TakenUp | Advanced | Measured | Checkpointed | Ended | Complained | Told | Probed
 
 ORDERS: TypeAdapter[AnyOrder] = TypeAdapter(Annotated[AnyOrder, Field(discriminator="kind")])
 REPORTS: TypeAdapter[AnyReport] = TypeAdapter(Annotated[AnyReport, Field(discriminator="kind")])

@@ -11,6 +11,7 @@ from tlm_sweeps.search.messages import (
     REPORTS,
     Advanced,
     Checkpointed,
+    Complained,
     Ended,
     Measured,
     Message,
@@ -34,7 +35,7 @@ class Died:
     """How many workers in a row, this one included, died before they had started; then no run is to blame."""
 
 
-Heard = TakenUp | Advanced | Measured | Checkpointed | Ended | Told | Probed | Died
+Heard = TakenUp | Advanced | Measured | Checkpointed | Ended | Complained | Told | Probed | Died
 """What a worker can be heard of."""
 
 

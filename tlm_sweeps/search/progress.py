@@ -44,6 +44,10 @@ class SweepProgress:
     remaining_seconds: float | None
     news: tuple[Record, ...]
     """Runs that ended since the last picture."""
+    complaints: tuple[str, ...] = ()
+    """What has gone wrong with telling W&B since the last picture; each reason once. No result is affected."""
+    untold: int = 0
+    """Runs of which W&B does not know all."""
     precision: str = "fp32"
     """What runs compute in that do not say so themselves: `auto` has been settled."""
 
@@ -58,6 +62,8 @@ def picture(
     flops_per_second: float,
     elapsed_seconds: float,
     news: tuple[Record, ...],
+    complaints: tuple[str, ...] = (),
+    untold: int = 0,
 ) -> SweepProgress:
     """A sweep at this moment, from its runs and what is in flight."""
     pool = spec.budget.total if spec.budget else None
@@ -76,6 +82,8 @@ def picture(
         elapsed_seconds=elapsed_seconds,
         remaining_seconds=_seconds(to_spend - spent_flops, flops_per_second) if to_spend else None,
         news=news,
+        complaints=complaints,
+        untold=untold,
         precision=spec.experiment.training.precision,
     )
 

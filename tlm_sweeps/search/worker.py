@@ -84,6 +84,11 @@ class Worker:
         allocator.give_back()  # what the run before this one has left, so that the peak is this run's own
         forget_peak()
         runs = [KeptRun(order, self._send, len(orders)) for order in orders]
+        self._train(runs)
+        for run in runs:
+            run.tell_end()
+
+    def _train(self, runs: Sequence[KeptRun]) -> None:
         try:
             for run in runs:
                 run.take_up(self._corpus(run.order.experiment.corpus))

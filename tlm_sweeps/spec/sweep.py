@@ -95,7 +95,7 @@ class TrackingSpec(Part):
     """What runs tell W&B while they train. Results never depend on it."""
 
     wandb: Literal["off", "offline", "online"] = "off"
-    """Not at all, into local files for `wandb sync`, or to the server."""
+    """Not at all, into local files for `tlm-sweeps sync`, or to the server."""
     project: Name = "tlm-sweeps"
     """W&B project."""
     entity: Name | None = None

@@ -33,6 +33,11 @@ class Tracker(Protocol):
         """Whether somebody outside wants the run stopped. Answered in microseconds."""
         ...
 
+    @property
+    def complaint(self) -> str:
+        """What is wrong with the telling, in a line for people; empty as long as nothing is."""
+        ...
+
     def log_model(self, files: Sequence[Path]) -> None:
         """The weights that the run ends with, in these files; said before `finish`."""
         ...
@@ -62,6 +67,11 @@ class Silent:
     def is_stop_asked(self) -> bool:
         """Nobody asks."""
         return False
+
+    @property
+    def complaint(self) -> str:
+        """Nothing can be wrong."""
+        return ""
 
     def log_model(self, files: Sequence[Path]) -> None:
         """Nothing is told."""

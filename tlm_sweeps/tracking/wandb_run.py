@@ -100,7 +100,7 @@ def open_run(opening: dict[str, Any], report: Callable[[str], None]) -> wandb.Ru
         if opening["mode"] == "offline":
             raise
         _note_traceback()
-        report(f"{_first_line(error)}; the run is kept offline for `wandb sync`")
+        report(f"{_first_line(error)}; the run is kept offline for `tlm-sweeps sync`")
         wandb.teardown()  # until then the id counts as in use
         run = init("offline")
     if opening["sweep_id"] is not None and not run.offline:
@@ -206,7 +206,7 @@ def main() -> int:
             run = open_run(first["open"], report)
             close(run, follow(run, told, report), report)
             for complaint in complaints_in(first["open"]["folder"], log_begins):
-                report(f"{complaint.rstrip(chr(46))}; `wandb sync` uploads what is missing")
+                report(f"{complaint.rstrip(chr(46))}; `tlm-sweeps sync` uploads what is missing")
             report(DONE)
     except BaseException as error:  # noqa: BLE001 - it is told, whatever it is, and this process ends in any case
         _note_traceback()

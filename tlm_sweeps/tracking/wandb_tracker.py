@@ -66,7 +66,8 @@ class WandbTracker:
         self._has_all_been_heard = False
         self._is_closed = False
         self._is_stop_asked = False
-        self._has_warned = False
+        self.complaint = ""
+        """See `Tracker.complaint`."""
         with self._never_in_the_way():
             folder = run.folder.resolve()
             around = environment(folder / "wandb")
@@ -169,8 +170,8 @@ class WandbTracker:
                     self._warn(complaint)
 
     def _warn(self, what: str) -> None:
-        if not self._has_warned:
-            self._has_warned = True
+        if not self.complaint:
+            self.complaint = f"W&B: {what}"
             kept = self._run.folder / "wandb"
             _log.warning("W&B: %s. Run %s is not affected; %s holds what W&B got.", what, self._run.run_id, kept)
 

@@ -19,8 +19,7 @@ from tlm_sweeps.compute.planning import FactsOf, seeds_of
 from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.runs.ledger import FILE, Ledger, reading, writer_of, writing
 from tlm_sweeps.runs.record import Provenance, Record
-from tlm_sweeps.search.messages import Told
-from tlm_sweeps.search.pool import Died, LocalPool
+from tlm_sweeps.search.pool import LocalPool
 from tlm_sweeps.search.progress import SweepProgress
 from tlm_sweeps.search.trials import is_over
 from tlm_sweeps.search.wandb.heart import Heart
@@ -28,15 +27,22 @@ from tlm_sweeps.search.wandb.offer import offer_of, values_of
 from tlm_sweeps.search.wandb.reserving import claim_of, claimed, trial_of
 from tlm_sweeps.search.wandb.service import Exit, Service, Stop, ToldRun, Train
 from tlm_sweeps.search.wandb.telling import tell_whole
-from tlm_sweeps.search.wandb.trial import Given, OfferedTrial, coordinated, keep_offer, kept_offer, offered_trial
+from tlm_sweeps.search.wandb.trial import (
+    Given,
+    OfferedTrial,
+    coordinated,
+    is_untold,
+    keep_offer,
+    keep_untold,
+    kept_offer,
+    offered_trial,
+)
 from tlm_sweeps.spec.sweep import WandbEngine
 
 _WAIT_SECONDS = 0.25
 _ALIVE = timedelta(seconds=60)
 """A run whose last heartbeat at W&B is younger is being trained."""
 _RETRY_SECONDS = 5.0
-_TELLING_SECONDS = 10.0
-"""More than a tracker's last words take."""
 STOPPED = "stopped from W&B"
 
 
@@ -103,16 +109,17 @@ class Agent:
     def work(self, pool: LocalPool, heart: Heart) -> Generator[Happened]:
         """Take up what was left behind on this machine, then what the server offers, until it has nothing more."""
         self._later += left_behind(self._desk.folder)
-        while True:
+        while not self._is_sent_away:
             command = self._later.pop(0) if self._later else heart.next(_WAIT_SECONDS)
-            if self._is_sent_away or isinstance(command, Exit):
-                yield Left("the sweep has been deleted at W&B" if heart.is_gone else "W&B has nothing more to try")
-                return
+            self._is_sent_away = self._is_sent_away or isinstance(command, Exit)
             if isinstance(command, Train):
                 heart.training(command.run_id)
                 yield from self.train(command, pool, heart)
                 heart.training()
             yield Waits()
+        for command in left_behind(self._desk.folder, untold=True):
+            yield from self.train(command, pool)
+        yield Left("the sweep has been deleted at W&B" if heart.is_gone else "W&B has nothing more to try")
 
     def train(self, command: Train, pool: LocalPool, heart: Heart | None = None) -> Generator[Happened]:
         """Train a proposal to its end, whatever that is; a closed generator pauses it."""
@@ -144,19 +151,26 @@ class Agent:
             given.refused = refusal
             if refusal and ledger.proposals():
                 coordinator.stop(refusal)
-        said = None
         with closing(coordinator.run()) as pictures:
             for picture in pictures:
-                said = next((each.run_id for each in picture.news if each.peak_memory_bytes is not None), said)
+                if picture.complaints:
+                    keep_untold(ledger, is_untold=True)
                 yield picture
                 if self.must_stop or self._is_stopped(trial.offer.run_id, heart):
                     coordinator.stop(STOPPED)
-        if said is not None:  # by its worker, which still tells W&B of its end
-            _wait_for_worker(pool, said)
+        must_tell = was_over and (told is None or told.ending is None)
+        yield from self._tell(given.trial, ledger, must_tell=must_tell)
+
+    def _tell(self, trial: OfferedTrial, ledger: Ledger, *, must_tell: bool) -> Generator[Happened]:
+        """Tell W&B of runs that no worker has told of, or whose end its server has missed."""
+        complaints = []
         for record in ledger.records():
-            if record.state == "infeasible" or (was_over and (told is None or told.ending is None)):
+            if record.state == "infeasible" or must_tell:
                 measured = [each for _, each in ledger.measurements(record.run_id)]
-                tell_whole(given.trial, record, measured, ledger.folder / record.run_id)
+                complaints.append(tell_whole(trial, record, measured, ledger.folder / record.run_id))
+        if complaints:
+            keep_untold(ledger, is_untold=any(complaints))
+            yield from (Waits(each) for each in complaints if each)
 
     def _refusal(self, given: Given, ledger: Ledger, told: ToldRun | None) -> Generator[Happened, None, str]:
         """Why a trial that fits its budget must not be trained; empty when it may be."""
@@ -210,20 +224,11 @@ class Agent:
             return None
 
 
-def _wait_for_worker(pool: LocalPool, run_id: str) -> None:
-    """Until W&B has been told of a run's end: before that, its server would offer the run again."""
-    deadline = time.monotonic() + _TELLING_SECONDS
-    while time.monotonic() < deadline:
-        for _, report in pool.wait(_WAIT_SECONDS):
-            if isinstance(report, Died) or (isinstance(report, Told) and report.run_id == run_id):
-                return
-
-
 def passing(records: Sequence[Record], told: ToldRun | None, agent: str) -> str | None:
     """Why a proposal is not an agent's to train; None when it is.
 
     Args:
-        records: of the proposal in the ledger on this machine.
+        records: of the proposal in the ledger on this machine, which nobody else holds.
         told: what W&B knows of its run.
         agent: the agent's name.
     """
@@ -232,9 +237,9 @@ def passing(records: Sequence[Record], told: ToldRun | None, agent: str) -> str 
     if told.ending is not None and (not records or are_over(records)):
         return f"W&B knows it as {told.ending} already"
     other = told.config.get("agent", agent)
-    if other != agent and told.state == "running" and _is_fresh(told.heartbeat_at):
-        return f"agent {other} is training it"
-    return None
+    # A run of ours is marked preempting while it runs. What was begun on this machine nobody else here is at.
+    is_trained = told.state in ("running", "preempting") and _is_fresh(told.heartbeat_at)
+    return f"agent {other} is training it" if other != agent and is_trained and not records else None
 
 
 def are_over(records: Sequence[Record]) -> bool:
@@ -242,15 +247,20 @@ def are_over(records: Sequence[Record]) -> bool:
     return bool(records) and is_over(tuple(records))
 
 
-def left_behind(folder: Path) -> list[Train]:
-    """Proposals that agents on this machine took and did not bring to an end, nobody being at them now."""
+def left_behind(folder: Path, *, untold: bool = False) -> list[Train]:
+    """Proposals that agents on this machine took and did not bring to an end, nobody being at them now.
+
+    Args:
+        folder: of the sweep's trials.
+        untold: only those that are over, and whose end W&B may not know.
+    """
     found = []
     for place in sorted(folder.glob(f"*/{FILE}")):
         if writer_of(place.parent) is not None:
             continue
         with reading(place.parent) as ledger:
-            kept = kept_offer(ledger)
-            if kept is not None and not are_over(ledger.records()):
+            kept, over = kept_offer(ledger), are_over(ledger.records())
+            if kept is not None and (is_untold(ledger) if over else not untold):
                 found.append(Train(type="resume", run_id=kept[0], args=kept[1]))
     return found
 

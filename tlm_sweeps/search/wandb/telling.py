@@ -12,7 +12,7 @@ from tlm_sweeps.tracking.tracked_run import PLANNED, TrackedRun
 from tlm_sweeps.tracking.tracker import open_tracker
 
 
-def tell_whole(trial: OfferedTrial, record: Record, measurements: Sequence[Measurement], folder: Path) -> None:
+def tell_whole(trial: OfferedTrial, record: Record, measurements: Sequence[Measurement], folder: Path) -> str:
     """Open the run under its id, log its curves and close it with its record. Returns within seconds, never raises.
 
     Args:
@@ -20,6 +20,9 @@ def tell_whole(trial: OfferedTrial, record: Record, measurements: Sequence[Measu
         record: of the run, in a state that is over.
         measurements: in order.
         folder: the run's.
+
+    Returns:
+        What went wrong, in a line for people; empty when W&B knows all.
     """
     folder.mkdir(parents=True, exist_ok=True)
     spec, known = trial.spec, record.model_dump(mode="json")
@@ -44,3 +47,4 @@ def tell_whole(trial: OfferedTrial, record: Record, measurements: Sequence[Measu
     for each in measurements:
         tracker.log(each)
     tracker.finish(known, record.state)
+    return tracker.complaint

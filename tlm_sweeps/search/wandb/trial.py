@@ -25,6 +25,7 @@ from tlm_sweeps.tracking.tracked_run import WandbPlace
 from tlm_sweeps.tracking.wandb_paths import SweepPath
 
 _OFFER = "offer"
+_UNTOLD = "untold"
 
 
 @dataclass(frozen=True)
@@ -168,3 +169,13 @@ def kept_offer(ledger: Ledger) -> tuple[str, dict[str, Any]] | None:
     """What was offered: W&B's run id and the proposal's arguments."""
     kept = json.loads(ledger.meta(_OFFER) or "null")
     return None if kept is None else (kept["run_id"], kept["args"])
+
+
+def keep_untold(ledger: Ledger, *, is_untold: bool) -> None:
+    """Remember whether W&B may lack something of the trial's runs."""
+    ledger.set_meta({_UNTOLD: "yes" if is_untold else "no"})
+
+
+def is_untold(ledger: Ledger) -> bool:
+    """Whether W&B may lack something of the trial's runs."""
+    return ledger.meta(_UNTOLD) == "yes"
