@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from tlm_sweeps.compute.planning import SweepPlan
     from tlm_sweeps.report.sources import SweepResults
     from tlm_sweeps.report.wandb.publishing import Published
+    from tlm_sweeps.runs.record import Record
     from tlm_sweeps.search.devices import Asked
     from tlm_sweeps.search.progress import SweepProgress
     from tlm_sweeps.search.standing import SweepStatus
+    from tlm_sweeps.search.wandb.launched import LaunchedSweep
     from tlm_sweeps.search.wandb.syncing import SyncProgress
     from tlm_sweeps.spec.sweep import SweepSpec
     from tlm_sweeps.tracking.wandb_paths import SweepPath
@@ -167,27 +169,61 @@ def results(name: str, runs_dir: Place | None = None) -> SweepResults:
 def records(name: str, runs_dir: Place | None = None) -> pd.DataFrame:
     """A sweep's records as a data frame: a row a run, nested fields as dotted columns.
 
+    Args:
+        name: the sweep's, or `ENTITY/PROJECT/SWEEPID` of a W&B sweep.
+        runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
+
     Raises:
         InputError: when there is no such sweep.
     """
     import pandas as pd
 
     from tlm_sweeps.runs.export import flat
+
+    found, _ = records_and_folder(name, runs_dir)
+    return pd.DataFrame([flat(record) for record in found])
+
+
+def records_and_folder(name: str, runs_dir: Place | None = None) -> tuple[tuple[Record, ...], Path]:
+    """A sweep's records, and the folder that is the sweep's, which need not be there.
+
+    Args:
+        name: the sweep's, or `ENTITY/PROJECT/SWEEPID` of a W&B sweep, whose runs W&B is asked for.
+        runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
+
+    Raises:
+        InputError: when there is no such sweep.
+    """
     from tlm_sweeps.runs.ledger import reading
 
-    with reading(existing_folder(name, runs_dir)) as ledger:
-        return pd.DataFrame([flat(record) for record in ledger.records()])
+    if _wandb_sweep(name, runs_dir) is not None:
+        found = results(name, runs_dir)
+        return found.records, _own_folder(name, found, runs_dir)
+    folder = existing_folder(name, runs_dir)
+    with reading(folder) as ledger:
+        return ledger.records(), folder
 
 
 def status(name: str, runs_dir: Place | None = None) -> SweepStatus:
     """How far a sweep is, while it runs or after.
 
     Raises:
-        InputError: when there is no such sweep.
+        InputError: when there is no such sweep, or it is W&B's.
     """
     from tlm_sweeps.search.standing import read_status
 
     return read_status(existing_folder(name, runs_dir))
+
+
+def launched(name: str, runs_dir: Place | None = None) -> LaunchedSweep | None:
+    """The W&B sweep that was launched under this name; None where there is none. W&B is not asked.
+
+    Raises:
+        InputError: when what the launch left cannot be read.
+    """
+    from tlm_sweeps.search.wandb.launched_here import launched_sweep
+
+    return launched_sweep(runs_folder(_path(runs_dir)), name)
 
 
 def write_report(name: str, runs_dir: Place | None = None, path: Place | None = None) -> Path:
@@ -204,7 +240,7 @@ def write_report(name: str, runs_dir: Place | None = None, path: Place | None = 
     from tlm_sweeps.report import page
 
     found = results(name, runs_dir)
-    return page.write_report(found, _path(path) or _report_folder(name, found, runs_dir) / "report.html")
+    return page.write_report(found, _path(path) or _own_folder(name, found, runs_dir) / "report.html")
 
 
 def publish_report(
@@ -229,7 +265,7 @@ def publish_report(
 
     found = results(name, runs_dir)
     place = place_of(found.spec, _wandb_sweep(name, runs_dir, after=True), entity=entity, project=project)
-    return publish(found, place, _report_folder(name, found, runs_dir))
+    return publish(found, place, _own_folder(name, found, runs_dir))
 
 
 def report_request(
@@ -263,7 +299,7 @@ def export_study(name: str, runs_dir: Place | None = None, path: Place | None = 
     from tlm_sweeps.search import optuna_export
     from tlm_sweeps.search.standing import kept_spec
 
-    folder = existing_folder(name, runs_dir)
+    folder = existing_folder(name, runs_dir, only_searched_here=True)
     chosen = _path(path) or folder / f"{name}.optuna.sqlite3"
     with reading(folder) as ledger:
         optuna_export.export_study(kept_spec(ledger), ledger, chosen)
@@ -292,6 +328,7 @@ def iter_sync(
         RunError: when the server stops answering.
     """
     from tlm_sweeps.corpora.facts import facts_reader
+    from tlm_sweeps.search.wandb.launched import trained_in
     from tlm_sweeps.search.wandb.syncing import sync as pictures_of
 
     runs = runs_folder(_path(runs_dir))
@@ -300,21 +337,40 @@ def iter_sync(
         there = [path.name for path in runs.glob("*/") if path.is_dir()]
         hint = did_you_mean(name, there) if there else "name the folder of all sweeps with --runs-dir"
         raise InputError(f"no sweep `{name}` in {runs}", hint=hint)
-    yield from pictures_of(folder, facts_reader(_path(data_dir)), entity=entity, project=project)
+    yield from pictures_of(trained_in(folder), facts_reader(_path(data_dir)), entity=entity, project=project)
 
 
-def existing_folder(name: str, runs_dir: Place | None = None) -> Path:
-    """The folder of a sweep that has been begun.
+def existing_folder(name: str, runs_dir: Place | None = None, *, only_searched_here: bool = False) -> Path:
+    """The folder of a sweep that has been begun on this machine.
+
+    Args:
+        name: the sweep's.
+        runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
+        only_searched_here: whether whoever asks has no use for W&B sweeps, so that none is proposed.
 
     Raises:
-        InputError: when there is none of that name, with the nearest one.
+        InputError: when there is none of that name, with the nearest one; or when it is W&B's.
     """
+    from tlm_sweeps.search.wandb.launched_here import launched_names
+    from tlm_sweeps.tracking.wandb_paths import is_sweep_path, sweep_path
+
     runs = runs_folder(_path(runs_dir))
+    if is_sweep_path(name):
+        raise _searched_at_wandb(name, str(sweep_path(name)))
     folder, known = sweep_folder(runs, name), sweep_names(runs)
-    if name not in known:
-        hint = did_you_mean(name, known) if known else "start one with `tlm-sweeps sweep SPEC`, or name its --runs-dir"
-        raise InputError(f"no sweep `{name}` in {runs}", hint=hint)
-    return folder
+    if name in known:
+        return folder
+    if (at_wandb := launched(name, runs_dir)) is not None:
+        raise _searched_at_wandb(name, at_wandb.path)
+    valid = known if only_searched_here else (*known, *launched_names(runs))
+    hint = did_you_mean(name, valid) if valid else "start one with `tlm-sweeps sweep SPEC`, or name its --runs-dir"
+    raise InputError(f"no sweep `{name}` in {runs}", hint=hint)
+
+
+def _searched_at_wandb(name: str, path: str) -> InputError:
+    message = f"`{name}` is a W&B sweep" + (f", {path}" if path != name else "")
+    hint = f"`tlm-sweeps report {name}` and `tlm-sweeps export {name}` tell of its runs"
+    return InputError(f"{message}: W&B searches, and this needs a sweep that was searched on this machine", hint=hint)
 
 
 def _wandb_sweep(name: str, runs_dir: Place | None, *, after: bool = False) -> SweepPath | None:
@@ -337,12 +393,16 @@ def _wandb_sweep(name: str, runs_dir: Place | None, *, after: bool = False) -> S
     return launched and SweepPath(launched.entity, launched.project, launched.id)
 
 
-def _report_folder(name: str, found: SweepResults, runs_dir: Place | None) -> Path:
-    """The folder of a sweep, made or not: of one that only W&B knows, as its agents name it."""
+def _own_folder(name: str, found: SweepResults, runs_dir: Place | None) -> Path:
+    """The folder of a sweep, made or not: of one that was not launched here, as its agents name it."""
+    from tlm_sweeps.search.wandb.launched_here import folder_of
     from tlm_sweeps.tracking.wandb_paths import is_sweep_path, sweep_path
 
-    own = f"{found.spec.name}-{sweep_path(name).sweep_id}" if is_sweep_path(name) else name
-    return sweep_folder(runs_folder(_path(runs_dir)), own)
+    runs = runs_folder(_path(runs_dir))
+    if not is_sweep_path(name):
+        return sweep_folder(runs, name)
+    path = sweep_path(name)
+    return folder_of(runs, path) or sweep_folder(runs, f"{found.spec.name}-{path.sweep_id}")
 
 
 def _path(place: Place | None) -> Path | None:

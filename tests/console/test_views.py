@@ -70,6 +70,7 @@ def test_a_resumed_sweep_says_what_is_done():
     over = replace(PROGRESS, running=())
     assert "nothing left to train" in beginning_of(over, resumes=True)
     assert ending_of(PROGRESS) == "done: 12 complete, 2 running, 1 failed"
+    assert "W&B does not know all of 2 runs: `tlm-sweeps sync shape`" in ending_of(replace(PROGRESS, untold=2))
 
 
 @pytest.mark.parametrize("width", [60, 80, 140])

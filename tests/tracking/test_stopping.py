@@ -12,7 +12,7 @@ import pytest
 
 from tlm_sweeps.compute.planning import plan_trial
 from tlm_sweeps.corpora.facts import facts_reader
-from tlm_sweeps.search.messages import REPORTS, Ended, Told, TrainOrder
+from tlm_sweeps.search.messages import REPORTS, Ended, Pause, StackOrder, Told, TrainOrder
 from tlm_sweeps.search.worker import Worker
 from tlm_sweeps.spec.sweep import SweepSpec, TrackingSpec
 from tlm_sweeps.tracking.tracked_run import WandbPlace
@@ -82,3 +82,30 @@ def test_a_stop_from_the_page_ends_the_run_there_and_here(order: TrainOrder, ser
     assert 0 < ended.train_flops["matmul"] < 1e13
     assert "test_nll" not in ended.results
     assert server.exit_codes == [0]
+
+
+def test_a_stack_is_checkpointed_before_anybody_waits_for_wandb(order: TrainOrder, serve: Callable[[str], Any]):
+    server = serve("hangs")
+    orders = tuple(
+        order.model_copy(update={"run_id": f"r{n}", "lease": n + 1, "folder": f"{order.folder}-{n}", "place": None})
+        for n in range(3)
+    )
+    ours, theirs = Pipe()
+
+    def work() -> None:
+        with pytest.raises(EOFError):
+            Worker(theirs, None).work()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    ours.send_bytes(StackOrder(orders=orders).model_dump_json().encode())
+    kinds: list[str] = []
+    while kinds.count("advanced") < 1:
+        kinds.append(REPORTS.validate_json(ours.recv_bytes()).kind)
+    ours.send_bytes(Pause().model_dump_json().encode())
+    server.closing.set()  # the test need not wait as long as a run would
+    while kinds.count("told") < 3:
+        kinds.append(REPORTS.validate_json(ours.recv_bytes()).kind)
+    ours.close()
+    worker.join(60)
+    assert "told" not in kinds[: len(kinds) - kinds[::-1].index("checkpointed")]

@@ -1,4 +1,4 @@
-"""W&B Reports: written, written again, read, deleted. GraphQL calls them views."""
+"""W&B Reports: written, written again, read, listed, deleted. GraphQL calls them views."""
 
 from __future__ import annotations
 
@@ -54,6 +54,22 @@ def _read(state: State, variables: dict[str, Any]) -> dict[str, Any]:
     return {"view": report and _fields(state, report)}
 
 
+def _listed(state: State, variables: dict[str, Any]) -> dict[str, Any]:
+    """A page of a project's reports; a cursor is the number of reports before it."""
+    project = state.find_project(variables["entity"], variables["project"])
+    if project is None:
+        return {"project": None}
+    kind, name = variables.get("viewType") or "runs", variables.get("viewName")
+    found = [each for each in project.reports.values() if each.type == kind and name in (None, each.name)]
+    start = int(variables.get("reportCursor") or 0)
+    page = found[start : start + variables["reportLimit"]]
+    author = {"username": state.user, "photoUrl": None, "email": None}
+    nodes = [_fields(state, each) | {"user": author} for each in page]
+    more = {"endCursor": str(start + len(page)), "hasNextPage": start + len(page) < len(found)}
+    edges = [{"node": node, "cursor": str(start + number)} for number, node in enumerate(nodes, 1)]
+    return {"project": {"allViews": {"edges": edges, "pageInfo": more}}}
+
+
 def _delete(state: State, variables: dict[str, Any]) -> dict[str, Any]:
     report = _find(state, variables["id"])
     if report is not None:
@@ -82,5 +98,6 @@ def _fields(state: State, report: Report) -> dict[str, Any]:
 OPERATIONS: dict[str, Callable[[State, dict[str, Any]], dict[str, Any]]] = {
     "upsertView": _upsert,
     "SpecificReport": _read,
+    "ProjectViews": _listed,
     "deleteView": _delete,
 }

@@ -45,6 +45,9 @@ def agent(
     from tlm_sweeps.tracking.wandb_paths import sweep_path
 
     runs, where, argv = runs_folder(runs_dir), device_of(device), tuple(context.obj)
+    if proposal is not None and path is not None:
+        hint = "leave one of them out; `--proposal` is what a plain `wandb agent` calls"
+        raise InputError("a sweep and --proposal contradict each other", place="tlm-sweeps agent", hint=hint)
     if proposal is not None:
         one = OneProposal(proposal, runs, data_dir, where, argv)
         _follow(one.work(), one.stop_if_asked)

@@ -85,7 +85,7 @@ def chosen(spec: SweepSpec, choice: EngineChoice) -> Converted:
     if found.spec.engine.kind == "optuna":
         _refuse_without_wandb(choice)
         return found
-    _refuse_names(choice)
+    ensure_names(choice.entity, choice.project)
     if choice.offline:
         _refuse_offline(choice)
         return Converted(_placed(found.spec, choice), found.notes)
@@ -101,8 +101,13 @@ def _placed(spec: SweepSpec, choice: EngineChoice) -> SweepSpec:
     return spec.model_copy(update={"tracking": spec.tracking.model_copy(update=given)}) if given else spec
 
 
-def _refuse_names(choice: EngineChoice) -> None:
-    for option, name in (("--entity", choice.entity), ("--project", choice.project)):
+def ensure_names(entity: str | None, project: str | None) -> None:
+    """Refuse what can be no user, team or project at W&B.
+
+    Raises:
+        InputError: with the option that it was given to.
+    """
+    for option, name in (("--entity", entity), ("--project", project)):
         try:
             TypeAdapter(Name | None).validate_python(name, strict=True)
         except ValidationError:

@@ -7,12 +7,22 @@ import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tlm_sweeps.cli.options import Name, RunsDir
+from tlm_sweeps.cli.options import RunsDir
 from tlm_sweeps.errors import InputError
+
+if TYPE_CHECKING:
+    from tlm_sweeps.runs.record import Record
+
+SweepOrPath = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="The sweep's name, or ENTITY/PROJECT/SWEEPID of a W&B sweep.", show_default=False
+    ),
+]
 
 
 class Format(StrEnum):
@@ -25,12 +35,7 @@ class Format(StrEnum):
 
 
 def report(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME", help="The sweep's name, or ENTITY/PROJECT/SWEEPID of a W&B sweep.", show_default=False
-        ),
-    ],
+    name: SweepOrPath,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: report.html in the sweep's folder.")
     ] = None,
@@ -94,8 +99,10 @@ def _published(name: str, runs_dir: Path | None, entity: str | None, project: st
 
 
 def export(
-    name: Name,
-    format_: Annotated[Format, typer.Option("--format", "-f", help="optuna: a study in a SQLite file.")] = Format.json,
+    name: SweepOrPath,
+    format_: Annotated[
+        Format, typer.Option("--format", "-f", help="optuna: a study in a SQLite file, of a sweep searched here.")
+    ] = Format.json,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -109,25 +116,32 @@ def export(
 ) -> None:
     """Export a sweep's records, in every state."""
     from tlm_sweeps import api
-    from tlm_sweeps.runs.export import to_csv, to_json, to_parquet
-    from tlm_sweeps.runs.ledger import reading
+    from tlm_sweeps.runs.export import to_csv, to_json
 
-    folder = api.existing_folder(name, runs_dir)
-    with reading(folder) as ledger:
-        records = ledger.records() if format_ is not Format.optuna else ()
+    if format_ is Format.optuna:
+        folder = api.existing_folder(name, runs_dir, only_searched_here=True)
+        path = _binary_file(output, folder / f"{name}.optuna.sqlite3")
+        _say_written(api.export_study(name, runs_dir, path))
+        return
+    records, folder = api.records_and_folder(name, runs_dir)
     match format_:
         case Format.json:
             _write_text(to_json(records) + "\n", output)
         case Format.csv:
             _write_text(to_csv(records), output)
         case Format.parquet:
-            path = _binary_file(output, folder / f"{name}.parquet")
-            to_parquet(records, path)
-            _say_written(path)
-        case Format.optuna:
-            path = _binary_file(output, folder / f"{name}.optuna.sqlite3")
-            api.export_study(name, runs_dir, path)
-            _say_written(path)
+            _write_parquet(records, folder, output)
+
+
+def _write_parquet(records: tuple[Record, ...], folder: Path, output: Path | None) -> None:
+    from tlm_sweeps.runs.export import to_parquet
+    from tlm_sweeps.runs.folders import ensure_writable
+
+    if output is None:
+        ensure_writable(folder)  # that of a W&B sweep may not be there yet
+    path = _binary_file(output, folder / f"{folder.name}.parquet")
+    to_parquet(records, path)
+    _say_written(path)
 
 
 def _write_text(text: str, output: Path | None) -> None:

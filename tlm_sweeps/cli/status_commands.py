@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tlm_sweeps.cli.options import Json, RunsDir
-from tlm_sweeps.errors import InputError, RunError
+from tlm_sweeps.errors import InputError, TlmError
+from tlm_sweeps.tracking.wandb_paths import is_sweep_path
 
 if TYPE_CHECKING:
     from tlm_sweeps.search.standing import SweepStatus
+    from tlm_sweeps.search.wandb.launched import LaunchedSweep
 
 _WATCH_SECONDS = 1.0
 
@@ -28,13 +30,17 @@ def status(
 ) -> None:
     """Show how a sweep stands.
 
-    States, budget spent, the best so far, failures. It reads only, and works while the sweep runs.
+    States, budget spent, the best so far, failures. It reads only, and works while the sweep runs. Of a W&B sweep
+    that was launched here: where it is.
     """
     from tlm_sweeps import api
     from tlm_sweeps.console.streams import out, show, write_json
     from tlm_sweeps.console.sweep_views import status_view
 
     sweep = name if name is not None else _latest(runs_dir)
+    if not is_sweep_path(sweep) and (at_wandb := api.launched(sweep, runs_dir)) is not None:
+        _show_launched(at_wandb, sweep, watch=watch, json=json)
+        return
     if watch and not json:
         _watch(sweep, runs_dir)
     found = api.status(sweep, runs_dir)
@@ -45,31 +51,44 @@ def status(
 
 
 def list_(runs_dir: RunsDir = None, *, json: Json = False) -> None:
-    """List the sweeps of a folder."""
-    from tlm_sweeps import api
+    """List the sweeps of a folder, those launched at W&B included."""
     from tlm_sweeps.console.failures import print_error
     from tlm_sweeps.console.streams import out, say, show, write_json
     from tlm_sweeps.console.sweep_views import list_view
-    from tlm_sweeps.runs.folders import runs_folder, sweep_names
+    from tlm_sweeps.runs.folders import runs_folder
 
     runs = runs_folder(runs_dir)
-    found: list[SweepStatus] = []
-    unread: list[RunError] = []
-    for name in sweep_names(runs):
-        try:
-            found.append(api.status(name, runs))
-        except RunError as error:  # one ledger that cannot be read does not hide the others
-            unread.append(error)
+    found, at_wandb, unread = _sweeps_in(runs)
     if json:
-        write_json([status_facts(each) for each in found])
-    elif found:
-        show(list_view(found, out()))
+        write_json([status_facts(each) for each in found] + [launched_facts(each) for each in at_wandb])
+    elif found or at_wandb:
+        show(list_view(found, at_wandb, out()))
     elif not unread:
         say(f"no sweeps in {runs}; start one with `tlm-sweeps sweep SPEC`")
     for error in unread:
         print_error(error)
     if unread:
         raise typer.Exit(1)
+
+
+def _sweeps_in(runs: Path) -> tuple[list[SweepStatus], list[LaunchedSweep], list[TlmError]]:
+    """Sweeps that were searched here, those that were launched, and what cannot be read, which hides no other."""
+    from tlm_sweeps import api
+    from tlm_sweeps.runs.folders import sweep_names
+    from tlm_sweeps.search.wandb.launched_here import launched_names
+
+    found: list[SweepStatus] = []
+    at_wandb: list[LaunchedSweep] = []
+    unread: list[TlmError] = []
+    for name in (*sweep_names(runs), *launched_names(runs)):
+        try:
+            if (sweep := api.launched(name, runs)) is not None:
+                at_wandb.append(sweep)
+            else:
+                found.append(api.status(name, runs))
+        except TlmError as error:
+            unread.append(error)
+    return found, at_wandb, unread
 
 
 def status_facts(status: SweepStatus) -> dict[str, Any]:
@@ -93,6 +112,31 @@ def status_facts(status: SweepStatus) -> dict[str, Any]:
     }
 
 
+def launched_facts(sweep: LaunchedSweep) -> dict[str, Any]:
+    """A W&B sweep that was launched here, for programs."""
+    return {
+        "sweep": sweep.spec.name,
+        "question": sweep.spec.question,
+        "created_at": sweep.created_at,
+        "standing": "launched at W&B",
+        "path": sweep.path,
+        "page": sweep.url,
+    }
+
+
+def _show_launched(sweep: LaunchedSweep, name: str, *, watch: bool, json: bool) -> None:
+    from tlm_sweeps.console.streams import show, write_json
+    from tlm_sweeps.console.sweep_views import launched_view
+
+    if json:
+        write_json(launched_facts(sweep))
+    elif watch:
+        message = f"`{name}` is a W&B sweep, and this looks at what this machine knows only"
+        raise InputError(message, place="--watch", hint=f"its page shows it as it goes: {sweep.url}")
+    else:
+        show(launched_view(sweep))
+
+
 def _watch(name: str, runs_dir: Path | None) -> None:
     from rich.live import Live
 
@@ -110,12 +154,14 @@ def _watch(name: str, runs_dir: Path | None) -> None:
 
 
 def _latest(runs_dir: Path | None) -> str:
-    """The sweep that was last written to."""
+    """The sweep that was last written to, or launched."""
     from tlm_sweeps.runs.folders import runs_folder, sweep_names
     from tlm_sweeps.runs.ledger import FILE
+    from tlm_sweeps.search.wandb import launched
+    from tlm_sweeps.search.wandb.launched_here import launched_names
 
     runs = runs_folder(runs_dir)
-    names = sweep_names(runs)
-    if not names:
+    files = dict.fromkeys(sweep_names(runs), f"{FILE}*") | dict.fromkeys(launched_names(runs), launched.FILE)
+    if not files:
         raise InputError(f"no sweeps in {runs}", hint="start one with `tlm-sweeps sweep SPEC`, or name its --runs-dir")
-    return max(names, key=lambda name: max(path.stat().st_mtime for path in (runs / name).glob(f"{FILE}*")))
+    return max(files, key=lambda name: max(path.stat().st_mtime for path in (runs / name).glob(files[name])))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from tlm_sweeps.cli.engine_options import EntityOption, ProjectOption, ensure_names
 from tlm_sweeps.cli.interrupting import INTERRUPTED, interrupts
 from tlm_sweeps.cli.options import DataDir, Json, Name, RunsDir
 
@@ -18,10 +19,8 @@ if TYPE_CHECKING:
 
 def sync(
     name: Name,
-    entity: Annotated[
-        str | None, typer.Option("--entity", help="W&B user or team. Default: the spec's, else the account's own.")
-    ] = None,
-    project: Annotated[str | None, typer.Option("--project", help="W&B project. Default: the spec's.")] = None,
+    entity: EntityOption = None,
+    project: ProjectOption = None,
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
     *,
@@ -34,6 +33,7 @@ def sync(
     """
     from tlm_sweeps import api
 
+    ensure_names(entity, project)
     last = None
     try:
         pictures = api.iter_sync(name, runs_dir, entity=entity, project=project, data_dir=data_dir)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from tlm_sweeps.cli.interrupting import INTERRUPTED, interrupts
+from tlm_sweeps.cli.options import device_of
 from tlm_sweeps.errors import RunError
 
 if TYPE_CHECKING:
@@ -50,10 +51,16 @@ def launch_sweep(
         typer.Exit: when it was interrupted; the runs in flight have been checkpointed.
     """
     from tlm_sweeps.cli.locating import located
+    from tlm_sweeps.console.streams import say
     from tlm_sweeps.runs.folders import runs_folder
+    from tlm_sweeps.search.devices import devices
     from tlm_sweeps.search.wandb.launching import launch
 
     runs = runs_folder(runs_dir)
+    if choice.agents is not None:
+        devices(device_of(device))  # what the agents could not have is refused before anything is launched
+    if spec.tracking.wandb == "offline":
+        say("`tracking.wandb: offline` is not for agents of a W&B sweep: they log online; `--offline` searches here")
     with located(loaded):
         launched = launch(spec, runs, entity=choice.entity, project=choice.project, data_dir=data_dir)
     folder = runs / spec.name

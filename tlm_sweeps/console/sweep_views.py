@@ -19,6 +19,7 @@ from tlm_sweeps.report.views import leaderboard_tables
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.progress import SweepProgress
 from tlm_sweeps.search.standing import SweepStatus
+from tlm_sweeps.search.wandb.launched import LaunchedSweep
 from tlm_sweeps.units import format_count, format_flops, format_seconds
 
 _SHORT = {"validation NLL": "val NLL", "parameters": "params", "epochs run": "epochs"}
@@ -65,16 +66,31 @@ def standing_of(status: SweepStatus) -> str:
     return "over"
 
 
-def list_view(statuses: Sequence[SweepStatus], console: Console) -> RenderableType:
-    """All sweeps of a folder, one a row."""
+def launched_view(sweep: LaunchedSweep) -> RenderableType:
+    """A W&B sweep: where it is, and how to see what came of it. How it stands, only W&B knows."""
+    rows = {
+        "W&B sweep": sweep.path,
+        "launched": f"{_minute(sweep.created_at)} UTC",
+        "page": sweep.url,
+        "agents": f"tlm-sweeps agent {sweep.path}",
+        "results": f"tlm-sweeps report {sweep.spec.name}",
+    }
+    names = Column("", tuple(rows), is_words=True)
+    return table([names, Column(sweep.spec.name, tuple(rows.values()), is_words=True)])
+
+
+def list_view(statuses: Sequence[SweepStatus], launched: Sequence[LaunchedSweep], console: Console) -> RenderableType:
+    """All sweeps of a folder, one a row: those that were searched here, then W&B's."""
+    rows = [_row(each) for each in statuses] + [_launched_row(each) for each in launched]
+    sweeps, states, trials, best, settings, spent, begun = zip(*rows, strict=True)
     columns = [
-        Column("sweep", tuple(each.progress.sweep for each in statuses), is_words=True),
-        Column("state", tuple(_state(each) for each in statuses), is_words=True),
-        Column("trials", tuple(_trials(each.progress) for each in statuses)),
-        Column("best NLL", tuple(scored(best) if (best := each.progress.best) else "–" for each in statuses)),
-        Column("with", tuple(_best_setting(each.progress) for each in statuses), is_words=True, spare=3),
-        Column("spent", tuple(_spent(each.progress) for each in statuses), spare=2),
-        Column("begun", tuple(each.created_at[:16].replace("T", " ") for each in statuses), spare=1),
+        Column("sweep", sweeps, is_words=True),
+        Column("state", states, is_words=True),
+        Column("trials", trials),
+        Column("best NLL", best),
+        Column("with", settings, is_words=True, spare=3),
+        Column("spent", spent, spare=2),
+        Column("begun", begun, spare=1),
     ]
     kept, _ = fitting(columns, console)
     return table(kept)
@@ -128,6 +144,25 @@ def _fitted(found: PlainTable, console: Console) -> RenderableType:
     kept, _ = fitting([column for column in columns if set(column.cells) != {"–"}], console)
     more = [Text(f"and {len(found.rest)} more; `tlm-sweeps export` has them all", "dim")] if found.rest else []
     return Group(table(kept, title=found.caption), *more, Text())
+
+
+_Row = tuple[str, str, str, str, str, str, str]
+
+
+def _row(status: SweepStatus) -> _Row:
+    progress = status.progress
+    best = scored(progress.best) if progress.best else "–"
+    settings, spent, begun = _best_setting(progress), _spent(progress), _minute(status.created_at)
+    return progress.sweep, _state(status), _trials(progress), best, settings, spent, begun
+
+
+def _launched_row(sweep: LaunchedSweep) -> _Row:
+    return sweep.spec.name, f"W&B sweep {sweep.path}", "–", "–", "", "–", _minute(sweep.created_at)
+
+
+def _minute(moment: str) -> str:
+    """An ISO time to the minute."""
+    return moment[:16].replace("T", " ")
 
 
 def _state(status: SweepStatus) -> str:

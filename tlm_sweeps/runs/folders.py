@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from pathlib import Path
 
 from tlm_sweeps.errors import InputError
@@ -31,6 +32,21 @@ def sweep_folder(runs: Path, name: str) -> Path:
     if folder.is_symlink():
         raise InputError(f"{folder} is a link to {folder.resolve()}", hint="move the link away or choose another name")
     return folder
+
+
+def ensure_writable(folder: Path) -> None:
+    """Make a folder, if it is not there, and see that files can be made in it.
+
+    Raises:
+        InputError: when they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        hint = "name a folder that you may write with --runs-dir"
+        raise InputError(f"cannot write to {folder}: {error.strerror}", hint=hint) from error
 
 
 def sweep_names(runs: Path) -> tuple[str, ...]:

@@ -349,6 +349,21 @@ def writer_of(folder: Path) -> Writer | None:
     return writer if writer.host != socket.gethostname() or _is_alive(writer.pid) else None
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a process holds a ledger to write it, told by its lock: a process id may be somebody else's by now."""
+    try:
+        lock = os.open(folder / _LOCK, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)

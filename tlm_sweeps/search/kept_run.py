@@ -157,10 +157,14 @@ class KeptRun:
 
     def tell_end(self) -> None:
         """End the tracker, which may take seconds: no run of the stack may be waiting for a step or a checkpoint."""
-        if self._tracker is None or self._last_words is None:
+        if self.order.tracking.wandb == "off" or self._last_words is None:
             return
-        self._last_words(self._tracker)
-        self._complain()
+        if self._tracker is None:
+            unopened = "W&B: the run ended before it was opened there"
+            self._send(Complained(**self._names, complaint=unopened))
+        else:
+            self._last_words(self._tracker)
+            self._complain()
         self._send(Told(**self._names))
 
     def _complain(self) -> None:

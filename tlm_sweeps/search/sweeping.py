@@ -23,6 +23,7 @@ from tlm_sweeps.search.pool import LocalPool
 from tlm_sweeps.search.progress import SweepProgress
 from tlm_sweeps.search.settling import with_precision
 from tlm_sweeps.search.stacking import STACK, Stacking
+from tlm_sweeps.search.wandb.launched import ensure_not_launched
 from tlm_sweeps.spec.difference import difference
 from tlm_sweeps.spec.fingerprint import canonical_json, fingerprint
 from tlm_sweeps.spec.identity import identity
@@ -63,6 +64,7 @@ def sweep(
         InputError: before anything is written, when the sweep cannot run or changed under the same name.
     """
     folder = sweep_folder(runs, spec.name)
+    ensure_not_launched(folder)
     facts_of = facts_reader(data_dir)
     where = devices(device)
     on_gpus = where != ("cpu",)

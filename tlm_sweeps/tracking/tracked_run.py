@@ -50,6 +50,8 @@ class WandbPlace:
     """Its id, when the server or an earlier session gave it one; None: `wandb_id` makes one."""
     group: str | None = None
     """Its group, when that is not the trial's number; runs of one group differ in their seed only."""
+    is_numbered: bool = True
+    """Whether its trial's number means something: where W&B's server proposes, trials are numbered by whoever reads."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """What else its config says: what its agent claims of the sweep's total, and the proposal's parameters as the
     sweep's server made them, by which it knows what it has proposed."""
@@ -118,7 +120,7 @@ def config(run: TrackedRun) -> dict[str, Any]:
         "settings": nested(run.settings),
         "sweep": {"name": run.sweep, "fingerprint": run.sweep_fingerprint},
         "run_id": run.run_id,
-        "trial": run.trial,
+        **({"trial": run.trial} if run.place is None or run.place.is_numbered else {}),
         "seed": run.seed,
         "budget": {"flops": run.budget_flops, "account": run.account},
         "n_params": run.n_params,

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from tlm_sweeps.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,7 +34,13 @@ def connected() -> Iterator[wandb.Api]:
         from wandb.sdk.lib import wbauth
         from wandb.sdk.lib.service.service_connection import WandbApiFailedError
     known = {name: value for name, value in _settings().items() if name in wandb.Settings.model_fields}
-    server = wandb.setup(wandb.Settings(**known)).settings.base_url
+    try:
+        server = wandb.setup(wandb.Settings(**known)).settings.base_url
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = f"{'.'.join(map(str, first['loc']))} `{first['input']}`: {first['msg']}"
+        hint = "see the environment variables that begin with WANDB_, and `wandb status`"
+        raise InputError(f"W&B's client does not take its settings: {what}", hint=hint) from None
     hint = "log in with `wandb login`, or set WANDB_API_KEY (and WANDB_BASE_URL for a server of your own)"
     try:
         if wbauth.authenticate_session(host=server, source="tlm-sweeps", prompt=False, update_session=False) is None:

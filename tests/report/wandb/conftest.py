@@ -16,6 +16,7 @@ from tests.wandb_server.state import Sweep
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.runs.ledger import FILE, Proposal, writing
 from tlm_sweeps.runs.record import Measurement, Record
+from tlm_sweeps.search.wandb.launched import LaunchedSweep, write_launched
 from tlm_sweeps.spec.fingerprint import fingerprint
 from tlm_sweeps.spec.sweep import SweepSpec, TrackingSpec
 from tlm_sweeps.tracking.tracked_run import PLANNED, TrackedRun, WandbPlace
@@ -47,6 +48,21 @@ def carrying(spec: SweepSpec) -> Sweep:
     value = json.dumps(carried | {"fingerprint": fingerprint(spec)})
     config = {"name": spec.name, "method": "grid", "parameters": {"tlm": {"value": value}}}
     return Sweep("U3dlZXA6MQ==", SWEEP_ID, "ann", "tlm", config, yaml.safe_dump(config))
+
+
+def remember_launched(runs: Path, spec: SweepSpec, base_url: str) -> None:
+    """Leave what a launch of the sweep leaves in a runs folder."""
+    sweep = LaunchedSweep(
+        id=SWEEP_ID,
+        entity="ann",
+        project="tlm",
+        base_url=base_url,
+        url=f"{base_url}/ann/tlm/sweeps/{SWEEP_ID}",
+        fingerprint=fingerprint(spec),
+        spec=spec,
+        created_at="2025-07-01T12:00:00+00:00",
+    )
+    write_launched(runs / spec.name, sweep)
 
 
 def put(server: Server, sweep: Sweep) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import socket
 from pathlib import Path
@@ -55,6 +56,36 @@ def test_a_report_that_was_deleted_is_written_anew(server: Server, keep: Keep, m
 
     assert second.report_id != first.report_id
     assert [each.id for each in at(server, "two")] == [second.report_id]
+
+
+def test_who_does_not_have_the_file_finds_the_report_at_the_server(
+    server: Server, keep: Keep, make_results, tmp_path: Path
+):
+    keep(make_results(trials=1))
+    first = api.publish_report("quickstart", tmp_path, project="elsewhere")
+    copy = dataclasses.replace(at(server, "elsewhere")[0], id="copy", created_at="2999-01-01T00:00:00.000Z")
+    blocks = '{"blocks": [{"type": "paragraph", "children": [{"text": "mine"}]}]}'
+    others = [dataclasses.replace(copy, id=f"other{number}", spec=blocks) for number in range(30)]
+    with server.state.lock:  # other people's, more than a page of them
+        project = server.state.project("ann", "elsewhere")
+        project.reports = {each.id: each for each in (copy, *others)} | project.reports
+    (tmp_path / "quickstart" / "wandb-report.json").unlink()
+
+    again = api.publish_report("quickstart", tmp_path, project="elsewhere")
+
+    assert again.report_id == first.report_id
+    assert len(at(server, "elsewhere")) == 32
+
+
+def test_another_sweep_of_the_same_name_gets_a_report_of_its_own(
+    server: Server, keep: Keep, make_results, tmp_path: Path
+):
+    for budget in (6e11, 7e11):
+        keep(make_results(trials=1, budgets=(budget,)))
+        api.publish_report("quickstart", tmp_path, project="shared")
+        (tmp_path / "quickstart" / "wandb-report.json").unlink()
+
+    assert len(at(server, "shared")) == 2
 
 
 def test_another_place_is_another_report(server: Server, keep: Keep, make_results, tmp_path: Path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import wandb
 
-from tests.report.wandb.conftest import PATH, SWEEP_ID, put
+from tests.report.wandb.conftest import PATH, SWEEP_ID, put, remember_launched
 from tests.wandb_server.serving import KEY, Server
 from tests.wandb_server.state import Sweep
 from tlm_sweeps import api
@@ -57,6 +57,24 @@ def test_the_report_of_a_wandb_sweep_goes_beside_its_runs(server: Server, told: 
     assert found.note == ""
     with pytest.raises(InputError, match="ann/tlm/abcd1234 are not in ann/other"):
         api.publish_report(PATH, tmp_path, project="other")
+
+
+def test_a_launched_sweep_has_one_report_however_and_wherever_it_is_named(
+    server: Server, told: SweepResults, tmp_path: Path
+):
+    with server.state.lock:
+        server.state.project("ann", "tlm").reports.clear()
+    remember_launched(tmp_path / "here", told.spec, server.url)
+
+    first = api.publish_report(told.spec.name, tmp_path / "here")
+    by_path = api.publish_report(PATH, tmp_path / "here")
+    elsewhere = api.publish_report(PATH, tmp_path / "there")
+
+    assert [each.name for each in (tmp_path / "here").iterdir()] == [told.spec.name]
+    assert first.report_id == by_path.report_id == elsewhere.report_id
+    assert list(server.state.project("ann", "tlm").reports) == [first.report_id]
+    page = api.write_report(PATH, tmp_path / "here")
+    assert page == tmp_path / "here" / told.spec.name / "report.html"
 
 
 def test_what_has_no_complete_run_is_not_reported(server: Server, told: SweepResults):

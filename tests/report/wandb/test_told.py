@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,87 @@ def test_a_run_that_cannot_be_read_is_failed_and_says_why(make_record: Make):
 
     assert (first.state, second.state) == ("complete", "failed")
     assert "val_nll" in second.reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"seed": 1.5}, "seed: `1.5` is no whole number"),
+        ({"seed": "one"}, 'seed: `"one"` is no whole number'),
+        ({"seed": True}, "seed: `true` is no whole number"),
+        ({"budget": {"flops": "much"}}, 'budget.flops: `"much"` is no whole number'),
+        ({"budget": {"flops": float("nan")}}, "budget.flops: `nan` is no whole number"),
+        ({"baseline": ["linear"]}, 'baseline: `["linear"]` is no name'),
+        ({"settings": {"training": {"learning_rate": float("inf")}}}, "settings: value"),
+        ({"provenance": "laptop"}, 'provenance: `"laptop"` is no mapping'),
+        ({"provenance": {"corpus": "words.txt"}}, 'provenance.corpus: `"words.txt"` is no mapping'),
+        ({"provenance": {"versions": ["3.11"]}}, 'provenance.versions: `["3.11"]` is no mapping'),
+        ({"fingerprint": 12}, "fingerprint"),
+        ({"n_params": [1]}, "n_params"),
+    ],
+)
+def test_a_config_that_somebody_changed_is_a_failed_record_that_says_so(
+    changes: dict[str, Any], reason: str, make_record: Make
+):
+    good, bad = held(make_record(), (), 0), held(make_record(seed=1), (), 1)
+
+    runs = [good, replace(bad, config={**bad.config, **changes})]
+    whole, unread = sorted(records_of(_spec(), runs), key=lambda each: each.state)
+
+    assert (whole.state, whole.seed, unread.state) == ("complete", 0, "failed")
+    assert unread.reason.startswith("what W&B holds of it cannot be read: ")
+    assert reason in unread.reason
+    assert unread.train_flops is None
+
+
+def test_a_run_id_that_is_none_is_not_used(make_record: Make):
+    told = held(make_record(), ())
+
+    (found,) = records_of(_spec(), [replace(told, config={**told.config, "run_id": ["r"]})])
+
+    assert (found.run_id, found.state) == ("w0", "complete")
+
+
+def test_whole_numbers_are_read_however_wandb_writes_them(make_record: Make, make_results: Make):
+    """The server's JSON has some integers as floats: counts of 2**63 and more for certain."""
+    much = 2**64
+    results: SweepResults = make_results()
+    record = make_record(seed=1, budget_flops=much, train_flops={"matmul": much, "6N": 1, "6ND": 2})
+    told = held(record, results.curves[results.records[0].run_id])
+    run = replace(
+        told,
+        config={**told.config, "seed": 1.0, "budget": {"flops": float(much)}},
+        summary={**told.summary, "train_flops_matmul": float(much)},
+        history=[{**row, "spent_flops": float(much)} for row in told.history],
+    )
+
+    (found,) = records_of(_spec(), [run])
+
+    assert (found.state, found.seed, found.budget_flops) == ("complete", 1, much)
+    assert (found.train_flops or {})["matmul"] == spent_by(run, "matmul") == much
+    points = measurements_of(run, "matmul")
+    assert len(points) == len(told.history)
+    assert {point.train_flops["matmul"] for point in points} == {much}
+
+
+def test_points_are_read_once_and_in_order_however_wandb_has_them(make_results: Make):
+    results: SweepResults = make_results()
+    record = results.records[0]
+    told = held(record, results.curves[record.run_id])
+    first, second, *rest = told.history
+    old = {**second, "val_nll": 9.0}  # measured before a checkpoint, and again after it
+
+    read = measurements_of(replace(told, history=[old, *reversed(rest), second, first]), "matmul")
+
+    assert read == measurements_of(told, "matmul")
+    assert len(read) > 2
+
+
+@pytest.mark.parametrize("told", ["much", float("nan"), float("inf"), None, True, [1]])
+def test_what_is_no_count_of_flops_was_not_spent(told: Any, make_record: Make):
+    run = held(make_record(), ())
+
+    assert spent_by(replace(run, summary={"spent_flops": told}), "matmul") == 0
 
 
 def _spec() -> SweepSpec:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.search.wandb.conftest import Agents
 from tests.wandb_server.serving import Server
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.spec.sweep import SweepSpec
@@ -24,8 +26,9 @@ def test_two_agents_of_each_kind_train_the_grid_as_optuna_does(
     server: Server, tiny: Tiny, swept: Swept, launched: Callable[[SweepSpec], Any]
 ):
     agents = launched(tiny(**GRID, engine={"kind": "wandb", "method": "grid"}))
-    agents.ours()
     agents.plain()
+    server.until(lambda state: list(state.runs()))  # it is slow to start, and must not find everything done
+    agents.ours()
     agents.finish()
 
     runs = list(server.state.runs())
@@ -74,6 +77,27 @@ def test_a_proposal_that_is_delivered_twice_is_trained_once(
     agents.finish()
     assert [run.opened for run in server.state.runs()] == [1, 1], [agents.said(each) for each in agents.running]
     assert sum("left alone" in agents.said(agent) for agent in agents.running) == 1
+
+
+def test_a_run_that_another_machine_is_training_is_left_alone(
+    server: Server, tiny: Tiny, launched: Callable[..., Any], tmp_path: Path
+):
+    server.faults.duplicate = "next"
+    agents = launched(
+        tiny(search={"model.depth": [1]}, budget={"flops": 1e10}, engine={"kind": "wandb", "method": "grid"})
+    )
+    agents.ours()
+    run = server.until(lambda state: next(run for run in state.runs() if run.lines))
+    (tmp_path / "elsewhere").mkdir()
+    other = Agents(agents.path, tmp_path / "elsewhere")
+    try:
+        agent = other.ours()
+        server.until(lambda _: "is training it" in other.said(agent))
+        agents.finish()
+        other.finish()
+    finally:
+        other.close()
+    assert (run.opened, run.summary["state"]) == (1, "complete")
 
 
 def test_seeds_of_one_proposal_are_runs_of_one_group(server: Server, tiny: Tiny, launched: Callable[[SweepSpec], Any]):

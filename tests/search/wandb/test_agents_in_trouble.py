@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.wandb_server.asking import CREATE_AGENT, ask, heartbeat
 from tests.wandb_server.serving import KEY, Server
 from tlm_sweeps.runs.ledger import reading
 from tlm_sweeps.runs.record import Record
@@ -125,10 +128,62 @@ def test_a_server_that_goes_away_and_comes_back_costs_no_result(server: Server, 
     server.until(lambda _: "val" in agents.said(agent), 120)
     (record,) = records_of(agents, run.name)
     assert record.state == "complete", "the run went on, and its record is whole"
+    server.until(lambda _: "W&B: " in agents.said(agent))  # somebody who looks at it is told
     server.faults.gone = False
     agents.finish()
     assert [each.summary["state"] for each in server.state.runs()] == ["complete", "complete"]
     assert run.summary["val_nll"] == record.val_nll
+
+
+def test_what_a_server_never_heard_of_is_told_before_the_agent_leaves(server: Server, tiny: Tiny, launched: Launched):
+    agents = launched(tiny(**TWO))
+    agent = agents.ours()
+    server.until(lambda state: any(each.commands for each in state.agents.values()))
+    server.faults.gone = True
+    server.until(lambda _: "val" in agents.said(agent), 120)
+    server.faults.gone = False
+    agents.finish()
+    assert [each.summary["state"] for each in server.state.runs()] == ["complete", "complete"]
+    for run in server.state.runs():
+        (record,) = records_of(agents, run.name)
+        assert (run.summary["val_nll"], len(run.lines)) == (record.val_nll, 4)
+
+
+def test_a_curve_has_no_hole_where_the_server_was_away(server: Server, tiny: Tiny, launched: Launched):
+    agents = launched(tiny(search={}, engine={"kind": "wandb", "method": "grid"}, **LONG))
+    first = agents.ours()
+    run = is_under_way(server)
+    server.faults.gone = True
+    with reading(agents.trials / run.name) as ledger:
+        server.until(lambda _: len(next(iter(ledger.curves().values()))) == 2, 120)
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(60) == 130
+    agents.running.clear()
+    server.faults.gone = False
+    agents.ours()
+    agents.finish()
+    with reading(agents.trials / run.name) as ledger:
+        (curve,) = ledger.curves().values()
+    assert [line["_step"] for line in run.lines] == [each.step for each in curve]
+
+
+def test_a_plain_agents_machine_that_cannot_train_hands_the_proposal_back(
+    server: Server, tiny: Tiny, launched: Launched, text: Path, tmp_path: Path
+):
+    agents = launched(tiny(**TWO))
+    right = text.read_text(encoding="utf-8")
+    text.write_text(right.upper(), encoding="utf-8")
+    sweep = agents.path.rpartition("/")[2]
+    made = ask(server, CREATE_AGENT, host="h", projectName="tiny", entityName="ann", sweep=sweep)
+    (command,) = heartbeat(server, made["createAgent"]["agent"]["id"])
+    args = {name: each["value"] for name, each in command["args"].items()}
+    (tmp_path / "args.json").write_text(json.dumps(args), encoding="utf-8")
+    names = {"WANDB_ENTITY": "ann", "WANDB_PROJECT": "tiny", "WANDB_SWEEP_ID": sweep, "WANDB_RUN_ID": command["run_id"]}
+    words = [sys.executable, "-m", "tlm_sweeps", "agent", "--proposal", str(tmp_path / "args.json")]
+    done = subprocess.run(words, env=os.environ | names, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "another text here" in done.stderr) == (2, True)
+    assert server.state.run(command["run_id"]).state == "preempted"
+    assert server.state.sweep(sweep).queue == [command["run_id"]], "another agent gets it"
 
 
 def test_a_deleted_sweep_lets_the_run_end_and_sends_the_agent_home(server: Server, tiny: Tiny, launched: Launched):

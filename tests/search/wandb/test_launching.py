@@ -11,10 +11,13 @@ import pytest
 
 from tests.wandb_server import sweeps as server_sweeps
 from tests.wandb_server.serving import Server
+from tlm_sweeps import api
 from tlm_sweeps.errors import InputError, RunError, TlmError
 from tlm_sweeps.runs.ledger import writing
+from tlm_sweeps.search.sweeping import sweep
 from tlm_sweeps.search.wandb.launched import FILE, read_launched
 from tlm_sweeps.search.wandb.launching import Launch, launch
+from tlm_sweeps.search.wandb.offline import offline_spec
 from tlm_sweeps.spec import SweepSpec
 from tlm_sweeps.spec.carrying import carried_of
 
@@ -148,3 +151,20 @@ def test_a_local_scheduler_drives_the_sweep_where_the_server_can_be_driven(
 
 def _says_why(launched: Launch) -> bool:
     return any("cannot be driven by a local scheduler" in note for note in launched.plan.notes)
+
+
+def test_a_runs_folder_that_cannot_be_written_makes_no_sweep(server: Server, tmp_path: Path):
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file", encoding="utf-8")
+    assert "cannot" in str(refused(blocked))
+    assert made(server) == []
+
+
+def test_what_was_launched_is_not_searched_here_and_not_ended_by_a_sync(server: Server, tmp_path: Path):
+    launched = launch(spec(), tmp_path, entity="ann", project="tiny").sweep
+    for other in (spec(), spec(engine={"sampler": "grid"}), offline_spec(spec())):
+        with pytest.raises(InputError, match=f"was launched as {launched.path}"):
+            next(sweep(other, tmp_path))
+    with pytest.raises(InputError, match=r"holds no sweep|no run"):
+        list(api.iter_sync("tiny", tmp_path))
+    assert server.state.sweep(launched.id).state == "RUNNING"

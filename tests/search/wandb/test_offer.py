@@ -16,6 +16,10 @@ from tlm_sweeps.spec.sweep import SweepSpec
 Tiny = Callable[..., SweepSpec]
 
 
+GIVEN = {"model.depth": {"value": 1}, "model.heads": {"value": 2}, "training.learning_rate": {"value": 2e-3}}
+"""Every field of the tiny sweep's search."""
+
+
 def carried(sweep: SweepSpec, **changes: Any) -> dict[str, Any]:
     text = {
         "version": "0.1.0",
@@ -27,9 +31,8 @@ def carried(sweep: SweepSpec, **changes: Any) -> dict[str, Any]:
 
 
 def test_a_parameter_a_field(tiny: Tiny):
-    args = {"tlm": carried(tiny()), "model.depth": {"value": 2}, "training.learning_rate": {"value": 0.002}}
-    offer = offer_of("ab12cd34", args)
-    assert offer.settings == {"model.depth": 2, "training.learning_rate": 0.002}
+    offer = offer_of("ab12cd34", {"tlm": carried(tiny()), **GIVEN})
+    assert offer.settings == {"model.depth": 1, "model.heads": 2, "training.learning_rate": 0.002}
     assert (offer.run_id, offer.seed, offer.baseline, offer.is_cell) == ("ab12cd34", None, None, False)
     assert offer.carried.spec == tiny()
 
@@ -37,17 +40,19 @@ def test_a_parameter_a_field(tiny: Tiny):
 def test_numbers_are_the_searchs_own_whatever_became_of_them_on_the_way(tiny: Tiny):
     search = {"model.depth": [1, 2], "model.context": {"log_int_uniform": [8, 32]}, "training.betas": [[0.9, 0.95]]}
     given = {"model.depth": 2.0, "model.context": 16.0, "training.betas": [0.9, 0.95]}
+    whole = {name: {"value": value} for name, value in given.items()}
     args = {name: {"value": value} for name, value in given.items()}
     settings = offer_of("r", {"tlm": carried(tiny(search=search)), **args}).settings
     assert settings == {"model.depth": 2, "model.context": 16, "training.betas": (0.9, 0.95)}
     assert [type(each) for each in settings.values()] == [int, int, tuple]
     with pytest.raises(InputError, match="none of the search's values"):
-        offer_of("r", {"tlm": carried(tiny(search=search)), "model.depth": {"value": True}})
+        offer_of("r", {"tlm": carried(tiny(search=search)), **whole, "model.depth": {"value": True}})
 
 
 def test_an_enumerated_cell_with_its_seed(tiny: Tiny):
     cell = '{"model.depth":2,"model.heads":1}'
-    offer = offer_of("r", {"tlm": carried(tiny()), "setting": {"value": cell}, "seed": {"value": 3}})
+    spec = tiny(search={"model.depth": [1, 2], "model.heads": [1, 2]}, seeds=4)
+    offer = offer_of("r", {"tlm": carried(spec), "setting": {"value": cell}, "seed": {"value": 3}})
     assert (offer.settings, offer.seed, offer.is_cell) == ({"model.depth": 2, "model.heads": 1}, 3, True)
 
 
@@ -67,11 +72,19 @@ def test_a_baseline_stands_for_its_settings(tiny: Tiny):
         ({"tlm": {"value": '{"version": "0.1.0"}'}}, "not understood"),
         ({"model.breadth": {"value": 3}}, "`model.breadth` is not searched"),
         ({"__import__('os')": {"value": 3}}, "is not searched"),
-        ({"model.depth": {"value": {"a": [1, {}]}}}, "is not searched|setting is text|given"),
+        (GIVEN | {"model.depth": {"value": {"a": [1, {}]}}}, "a setting is text"),
         ({"setting": {"value": "[1]"}}, "no JSON object"),
         ({"setting": {"value": '{"baseline": "deep"}'}}, "no baseline 'deep'"),
         ({"seed": {"value": "0"}}, "no whole number"),
         ({"seed": {"value": True}}, "no whole number"),
+        ({"seed": {"value": 7}}, "none of the sweep's"),
+        ({}, "does not say `model.depth`"),
+        (GIVEN | {"training.learning_rate": {"value": 10.0}}, "not from 0.001 to 0.01"),
+        (GIVEN | {"training.learning_rate": {"value": float("nan")}}, "not from|finite"),
+        (GIVEN | {"training.learning_rate": {"value": 10**400}}, "not from|too large"),
+        (GIVEN | {"model.heads": {"value": 3}}, "none of the search's values"),
+        (GIVEN | {"budget.flops": {"value": 5e9}}, "none of the sweep's budgets"),
+        ({"setting": {"value": "[" * 100_000}}, "no JSON object"),
     ],
 )
 def test_what_is_not_ours_is_refused(tiny: Tiny, change: dict[str, Any], said: str):

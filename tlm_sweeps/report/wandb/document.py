@@ -15,6 +15,7 @@ from tlm_sweeps.report.statistics import TrialResult, leaderboard
 from tlm_sweeps.report.views import cost_table, leaderboard_tables, unranked_table
 from tlm_sweeps.report.wandb import tables
 from tlm_sweeps.report.wandb.markdown import plain, table
+from tlm_sweeps.report.wandb.marks import mark_of
 from tlm_sweeps.report.wandb.panels import RunsOf, curves_grid, frontier_grid, hyperparameter_grid, isoflop_grid
 from tlm_sweeps.report.wandb.workspaces import reports, same_names
 from tlm_sweeps.report.words import answers, summary
@@ -92,7 +93,8 @@ def _blocks(results: SweepResults, ranked: Sequence[TrialResult], place: Place) 
     yield from _section("Seeds", tables.seeds_table(ranked))
     yield from _section("What did not finish", tables.outcomes_table(results) or "Every run is complete or still open.")
     yield from _section("Cost", table(cost_table(results)))
-    yield from _section("Where it comes from", _origins(results), wr.CodeBlock(to_yaml(results.spec), language="yaml"))
+    spec = wr.CodeBlock(to_yaml(results.spec), language="yaml")
+    yield from _section("Where it comes from", _origins(results), spec, _updating(results, place))
 
 
 def _answer(results: SweepResults, ranked: Sequence[TrialResult], place: Place) -> Iterator[Any]:
@@ -109,6 +111,14 @@ def _answer(results: SweepResults, ranked: Sequence[TrialResult], place: Place) 
     if found := caveats(results, ranked):
         yield wr.H2("Before you believe it")
         yield wr.MarkdownBlock("\n".join(f"- {plain(sentence)}" for sentence in found))
+
+
+def _updating(results: SweepResults, place: Place) -> str:
+    """By which the report is known again, and what that means for who edits it."""
+    sweep_id = place.runs.sweep_id
+    name = f"{place.entity}/{place.project}/{sweep_id}" if sweep_id else results.spec.name
+    updating = f"`tlm-sweeps report {name} --wandb` brings it up to date; what was edited here is then lost."
+    return f"{mark_of(place.runs)} {updating}"
 
 
 def _section(title: str, *parts: Any) -> Iterator[Any]:

@@ -1,4 +1,7 @@
-"""Writing a W&B Report to the server, once: called again, the same report is brought up to date."""
+"""Writing a W&B Report to the server, once: called again, the same report is brought up to date.
+
+The sweep's folder remembers which one it is. Where it does not, on another machine say, the server is asked.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from typing import TYPE_CHECKING
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.wandb.document import Place, build_report
+from tlm_sweeps.report.wandb.marks import marked_report
 from tlm_sweeps.report.wandb.workspaces import reports
 from tlm_sweeps.tracking.wandb_connecting import connected, is_unanswered, status_of
 
@@ -60,8 +64,10 @@ def publish(results: SweepResults, place: Place, folder: Path) -> Published:
         place = replace(place, entity=entity)
         report = build_report(results, place)
         before = remembered(folder)
-        if before is not None and _is_there(before, api, place):
-            report.id = before.report_id
+        is_there = before is not None and _is_there(before, api, place)
+        known = before.report_id if before and is_there else marked_report(api, entity, place.project, place.runs)
+        if known is not None:
+            report.id = known
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the client's own affair
             report.save()
@@ -115,7 +121,7 @@ def _remember(found: Published, folder: Path) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             unfinished.unlink()
-        hint = f"the report is at {found.url}; written again, it would be a second one"
+        hint = f"the report has been written: {found.url}"
         raise InputError(
             f"cannot remember the report: {error.strerror}", place=str(folder / FILE), hint=hint
         ) from error

@@ -9,40 +9,38 @@ from __future__ import annotations
 import secrets
 import socket
 import time
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tlm_sweeps.compute.planning import FactsOf, seeds_of
 from tlm_sweeps.errors import InputError, RunError
-from tlm_sweeps.runs.ledger import FILE, Ledger, reading, writer_of, writing
-from tlm_sweeps.runs.record import Provenance, Record
+from tlm_sweeps.runs.ledger import FILE, Ledger, is_held, reading, writing
+from tlm_sweeps.runs.record import Provenance
 from tlm_sweeps.search.pool import LocalPool
 from tlm_sweeps.search.progress import SweepProgress
-from tlm_sweeps.search.trials import is_over
 from tlm_sweeps.search.wandb.heart import Heart
-from tlm_sweeps.search.wandb.offer import offer_of, values_of
+from tlm_sweeps.search.wandb.offer import arguments_in, offer_of, values_of
 from tlm_sweeps.search.wandb.reserving import claim_of, claimed, trial_of
 from tlm_sweeps.search.wandb.service import Exit, Service, Stop, ToldRun, Train
-from tlm_sweeps.search.wandb.telling import tell_whole
+from tlm_sweeps.search.wandb.taking import are_over, left_behind, passing
+from tlm_sweeps.search.wandb.telling import hand_back, tell_whole
 from tlm_sweeps.search.wandb.trial import (
     Given,
     OfferedTrial,
     coordinated,
-    is_untold,
     keep_offer,
     keep_untold,
     kept_offer,
     offered_trial,
 )
+from tlm_sweeps.spec.carrying import CARRIER
 from tlm_sweeps.spec.sweep import WandbEngine
 
 _WAIT_SECONDS = 0.25
-_ALIVE = timedelta(seconds=60)
-"""A run whose last heartbeat at W&B is younger is being trained."""
-_RETRY_SECONDS = 5.0
+_RETRIES = 20
+"""Looks at what W&B wants between two questions that it did not answer: five seconds."""
 STOPPED = "stopped from W&B"
 
 
@@ -109,56 +107,98 @@ class Agent:
     def work(self, pool: LocalPool, heart: Heart) -> Generator[Happened]:
         """Take up what was left behind on this machine, then what the server offers, until it has nothing more."""
         self._later += left_behind(self._desk.folder)
-        while not self._is_sent_away:
-            command = self._later.pop(0) if self._later else heart.next(_WAIT_SECONDS)
-            self._is_sent_away = self._is_sent_away or isinstance(command, Exit)
-            if isinstance(command, Train):
-                heart.training(command.run_id)
-                yield from self.train(command, pool, heart)
-                heart.training()
-            yield Waits()
-        for command in left_behind(self._desk.folder, untold=True):
-            yield from self.train(command, pool)
-        yield Left("the sweep has been deleted at W&B" if heart.is_gone else "W&B has nothing more to try")
+        heart.begin(*self._held())
+        try:
+            while not self._is_sent_away:
+                command = self._later.pop(0) if self._later else heart.next(_WAIT_SECONDS)
+                self._is_sent_away = self._is_sent_away or isinstance(command, Exit)
+                if isinstance(command, Train):
+                    heart.training(command.run_id, *self._held())
+                    yield from self.train(command, pool, heart)
+                    heart.training(*self._held())
+                yield Waits()
+            for command in left_behind(self._desk.folder, untold=True):
+                yield from self.train(command, pool)
+            yield Left("the sweep has been deleted at W&B" if heart.is_gone else "W&B has nothing more to try")
+        finally:
+            self._hand_back(heart)
+
+    def _held(self) -> list[str]:
+        """Offers that wait for their turn here: W&B must not count them as lost."""
+        return [command.run_id for command in self._later]
+
+    def _hand_back(self, heart: Heart) -> None:
+        """On leaving: what was offered and never begun is for another agent."""
+        while (command := heart.next(0)) is not None:
+            self._later += [command] if isinstance(command, Train) else []
+        for each in self._later:
+            if each.type == "run" and not (self._desk.folder / each.run_id).exists():
+                hand_back(self._service.path, each.run_id, values_of(each.args))
 
     def train(self, command: Train, pool: LocalPool, heart: Heart | None = None) -> Generator[Happened]:
         """Train a proposal to its end, whatever that is; a closed generator pauses it."""
-        with ExitStack() as stack:
-            try:
-                offer = offer_of(command.run_id, command.args)
-                ledger = stack.enter_context(writing(self._desk.folder / command.run_id))
-            except InputError as error:  # nothing that we can train, or somebody on this machine is at it
-                yield Passed(command.run_id, error.problems[0].message)
-                return
-            told = self._known(command.run_id)
+        told = self._known(command.run_id)
+        command = self._understood(command, told)
+        folder = self._desk.folder / command.run_id
+        try:
+            offer = offer_of(command.run_id, command.args)
+        except InputError as error:
+            yield Passed(command.run_id, error.problems[0].message)
+            return
+        if is_held(folder):
+            yield Passed(command.run_id, "another agent on this machine is training it")
+            return
+        with writing(folder) as ledger:
+            keep_offer(ledger, command.run_id, command.args)
             if (why := passing(ledger.records(), told, self._name)) is not None:
+                keep_offer(ledger, command.run_id, None)  # so that it is not taken up again
                 yield Passed(command.run_id, why)
                 return
-            keep_offer(ledger, command.run_id, command.args)
             config = values_of(command.args) | {"agent": self._name}
             trial = offered_trial(offer, self._service.path, self._desk.facts_of, config)
             yield Took(command.run_id, trial, resumed=bool(ledger.records()) or command.type == "resume")
             yield from self._trained(trial, ledger, told, pool, heart)
 
+    def _understood(self, command: Train, told: ToldRun | None) -> Train:
+        """A further seed of a trial, handed out by itself after its machine died, with the trial's parameters.
+
+        On that machine it is the trial that goes on.
+        """
+        first = trial_of(command.run_id)
+        if first == command.run_id or CARRIER in command.args:
+            return command
+        folder = self._desk.folder / first
+        if (folder / FILE).exists() and not is_held(folder):
+            with reading(folder) as ledger:
+                kept = kept_offer(ledger)
+            if kept is not None:
+                return Train(type="resume", run_id=kept[0], args=kept[1])
+        told = told or self._known(first)
+        return command if told is None else command.model_copy(update={"args": arguments_in(told.config)})
+
     def _trained(
         self, trial: OfferedTrial, ledger: Ledger, told: ToldRun | None, pool: LocalPool, heart: Heart | None
     ) -> Generator[Happened]:
-        was_over = are_over(ledger.records())
+        was_over, refusal, has_complained = are_over(ledger.records()), "", False
         given, desk = Given(trial, ledger), self._desk
         coordinator = coordinated(given, ledger, pool, desk.facts_of, desk.provenance, desk.device)
         if trial.planned.feasible and not was_over:
-            refusal = yield from self._refusal(given, ledger, told)
+            refusal = yield from self._refusal(given, ledger, heart)
             given.refused = refusal
             if refusal and ledger.proposals():
                 coordinator.stop(refusal)
         with closing(coordinator.run()) as pictures:
             for picture in pictures:
                 if picture.complaints:
+                    has_complained = True
                     keep_untold(ledger, is_untold=True)
                 yield picture
                 if self.must_stop or self._is_stopped(trial.offer.run_id, heart):
                     coordinator.stop(STOPPED)
-        must_tell = was_over and (told is None or told.ending is None)
+        if has_complained:
+            told = self._known(trial.offer.run_id)
+        is_unheard = told is not None and told.ending is None and (was_over or has_complained)
+        must_tell = bool(refusal) or is_unheard or (was_over and told is None)
         yield from self._tell(given.trial, ledger, must_tell=must_tell)
 
     def _tell(self, trial: OfferedTrial, ledger: Ledger, *, must_tell: bool) -> Generator[Happened]:
@@ -172,7 +212,7 @@ class Agent:
             keep_untold(ledger, is_untold=any(complaints))
             yield from (Waits(each) for each in complaints if each)
 
-    def _refusal(self, given: Given, ledger: Ledger, told: ToldRun | None) -> Generator[Happened, None, str]:
+    def _refusal(self, given: Given, ledger: Ledger, heart: Heart | None) -> Generator[Happened, None, str]:
         """Why a trial that fits its budget must not be trained; empty when it may be."""
         trial = given.trial
         spec = trial.offer.carried.spec
@@ -182,12 +222,16 @@ class Agent:
                     return f"the same experiment as run {same}"
                 if spec.budget is None or spec.budget.total is None:
                     return ""
-                claim = claim_of(trial, ledger, told)
+                claim = claim_of(trial, ledger, self._service.run(trial.offer.run_id))
                 given.trial = trial.claiming(claim.config)
                 return "" if claimed(self._service, claim, spec.budget) else "the sweep's total is spent"
             except RunError as error:  # it must be known: an agent without a server has nothing else to do either
                 yield Waits(error.problems[0].message)
-                time.sleep(_RETRY_SECONDS)
+            for _ in range(_RETRIES):
+                if self.must_stop or self._is_stopped(trial.offer.run_id, heart) or self._is_sent_away:
+                    return STOPPED
+                yield Waits()
+                time.sleep(_WAIT_SECONDS)
 
     def _same(self, trial: OfferedTrial) -> str | None:
         """Which other run of the sweep trains the same experiment, where W&B's server may propose one twice."""
@@ -212,9 +256,10 @@ class Agent:
                 case Stop():
                     stopped = stopped or trial_of(command.run_id) == run_id
                 case Exit():
-                    # As W&B's own agents have it: whoever is sent away drops what it does, but not because its sweep
-                    # was deleted.
-                    self._is_sent_away, stopped = True, stopped or not heart.is_gone
+                    # As W&B's own agents have it: whoever is sent away drops what it does, if W&B knew of it; but not
+                    # because its sweep was deleted.
+                    self._is_sent_away = True
+                    stopped = stopped or (run_id in command.listed and not heart.is_gone)
         return stopped
 
     def _known(self, run_id: str) -> ToldRun | None:
@@ -222,55 +267,3 @@ class Agent:
             return self._service.run(run_id)
         except RunError:
             return None
-
-
-def passing(records: Sequence[Record], told: ToldRun | None, agent: str) -> str | None:
-    """Why a proposal is not an agent's to train; None when it is.
-
-    Args:
-        records: of the proposal in the ledger on this machine, which nobody else holds.
-        told: what W&B knows of its run.
-        agent: the agent's name.
-    """
-    if told is None:
-        return None
-    if told.ending is not None and (not records or are_over(records)):
-        return f"W&B knows it as {told.ending} already"
-    other = told.config.get("agent", agent)
-    # A run of ours is marked preempting while it runs. What was begun on this machine nobody else here is at.
-    is_trained = told.state in ("running", "preempting") and _is_fresh(told.heartbeat_at)
-    return f"agent {other} is training it" if other != agent and is_trained and not records else None
-
-
-def are_over(records: Sequence[Record]) -> bool:
-    """Whether a proposal has been trained to its end."""
-    return bool(records) and is_over(tuple(records))
-
-
-def left_behind(folder: Path, *, untold: bool = False) -> list[Train]:
-    """Proposals that agents on this machine took and did not bring to an end, nobody being at them now.
-
-    Args:
-        folder: of the sweep's trials.
-        untold: only those that are over, and whose end W&B may not know.
-    """
-    found = []
-    for place in sorted(folder.glob(f"*/{FILE}")):
-        if writer_of(place.parent) is not None:
-            continue
-        with reading(place.parent) as ledger:
-            kept, over = kept_offer(ledger), are_over(ledger.records())
-            if kept is not None and (is_untold(ledger) if over else not untold):
-                found.append(Train(type="resume", run_id=kept[0], args=kept[1]))
-    return found
-
-
-def _is_fresh(heartbeat_at: str | None) -> bool:
-    if heartbeat_at is None:
-        return False
-    try:
-        beat = datetime.fromisoformat(heartbeat_at)
-    except ValueError:
-        return False
-    beat = beat if beat.tzinfo else beat.replace(tzinfo=UTC)
-    return datetime.now(UTC) - beat < _ALIVE

@@ -16,7 +16,7 @@ from tlm_sweeps.spec.carrying import CARRIER
 from tlm_sweeps.spec.fingerprint import canonical_json, fingerprint
 from tlm_sweeps.spec.sweep import SweepSpec
 
-_SAMPLE = 200
+SAMPLE = 200
 """Settings of an infinite or huge space that are tried, to say how many do not fit the budget."""
 _FIRST_RUNG = 0.05
 """Share of a run's budget at which hyperband first judges."""
@@ -46,7 +46,7 @@ def sweep_config(spec: SweepSpec, facts_of: FactsOf, *, scheduler: Mapping[str, 
     Raises:
         InputError: when the text cannot be had, or the sweep is larger than W&B could hold.
     """
-    plan = plan_sweep(spec, facts_of, sample=_SAMPLE)
+    plan = plan_sweep(spec, facts_of, sample=SAMPLE)
     space = space_of(spec, plan) if scheduler is None else scheduled(spec)
     texts = _texts(plan, facts_of)
     clashing = sorted({facts.name for facts in texts if not _is_told_apart(facts, texts)})
@@ -78,7 +78,7 @@ def carrier(spec: SweepSpec, texts: Iterable[CorpusFacts]) -> str:
 
 def texts_of(spec: SweepSpec, facts_of: FactsOf) -> tuple[CorpusFacts, ...]:
     """The texts that the sweep is known to read: all of them in a finite space, else those of a sample."""
-    return _texts(plan_sweep(spec, facts_of, sample=_SAMPLE), facts_of)
+    return _texts(plan_sweep(spec, facts_of, sample=SAMPLE), facts_of)
 
 
 def early_end(spec: SweepSpec) -> Hyperband | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tlm_sweeps.errors import InputError, RunError
+from tlm_sweeps.search.wandb.entities import naming_unknown_entity
 from tlm_sweeps.tracking.wandb_connecting import connected, without_litter
 
 """How long the server may take to answer a question; the client asks again meanwhile."""
@@ -62,11 +63,13 @@ class Destination:
         """Those of these runs that the server has.
 
         Raises:
+            InputError: when the account has no such entity.
             RunError: when the server does not answer.
         """
         found: dict[str, ServerRun] = {}
         self._api.flush()  # else it answers what it answered before
-        with _told("W&B does not say which runs it has", RunError, "call the same command again later"):
+        what, hint = "W&B does not say which runs it has", "call the same command again later"
+        with naming_unknown_entity(self._api, self.entity), _told(what, RunError, hint):
             for some in _in_pages(ids):
                 with without_litter():
                     found |= dict(self._some(some))
@@ -86,11 +89,13 @@ class Destination:
         """Make a sweep; its id.
 
         Raises:
+            InputError: when the account has no such entity.
             RunError: when the server does not answer or refuses it.
         """
         from wandb.apis.public.sweeps import _upsert_sweep
 
-        with _told("W&B did not make the sweep", RunError, "`tlm-sweeps doctor` says what works"), _as_it_was():
+        what, hint = "W&B did not make the sweep", "`tlm-sweeps doctor` says what works"
+        with naming_unknown_entity(self._api, self.entity), _told(what, RunError, hint), _as_it_was():
             sweep, warnings = _upsert_sweep(self._api, dict(config), entity=self.entity, project=self.project)
         if warnings:
             raise RunError(f"W&B does not like the sweep's configuration: {'; '.join(warnings)}")

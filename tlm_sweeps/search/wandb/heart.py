@@ -40,8 +40,12 @@ class Heart:
         self._thread = threading.Thread(target=self._beat, name="wandb-heart", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
         return self
+
+    def begin(self, *run_ids: str) -> None:
+        """Beat from now on, naming what is held already."""
+        self._training = frozenset(run_ids)
+        self._thread.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -49,7 +53,8 @@ class Heart:
         self._must_end.set()
         self._nudged.set()
         # A request under way may hang for long: the thread is a daemon, and is left to it.
-        self._thread.join(timeout=2.0)
+        if self._thread.is_alive():
+            self._thread.join(timeout=2.0)
 
     def training(self, *run_ids: str) -> None:
         """Say what is being trained from now on, with the next beat, which comes at once."""
@@ -76,7 +81,7 @@ class Heart:
                 _log.exception("a heartbeat failed")
                 commands = []
             for each in commands:
-                self._commands.put(each)
+                self._commands.put(each.model_copy(update={"listed": training}) if isinstance(each, Exit) else each)
             if any(isinstance(each, Exit) for each in commands):
                 return
             self._idle_beats += 1

@@ -8,6 +8,8 @@ from tlm_sweeps.compute.planning import budgets
 from tlm_sweeps.errors import InputError, Problem
 from tlm_sweeps.spec.sweep import SweepSpec
 
+_LONGEST_NAME = 80
+
 
 def ensure_launchable(spec: SweepSpec) -> None:
     """Refuse a sweep that W&B could not carry out as it is meant.
@@ -15,7 +17,7 @@ def ensure_launchable(spec: SweepSpec) -> None:
     Raises:
         InputError: with every reason; places are dotted fields.
     """
-    if problems := [*_of_agents(spec), *_of_bayes(spec), *_of_hyperband(spec)]:
+    if problems := [*_of_name(spec), *_of_agents(spec), *_of_bayes(spec), *_of_hyperband(spec)]:
         raise InputError.of(problems)
 
 
@@ -23,6 +25,12 @@ def _of_agents(spec: SweepSpec) -> Iterator[Problem]:
     if spec.experiment.training.precision == "auto":
         message = "`precision: auto` would be settled by each agent for itself, and runs could not be compared"
         yield Problem(message, "experiment.training.precision", "write `precision: fp32` or `precision: bf16`")
+
+
+def _of_name(spec: SweepSpec) -> Iterator[Problem]:
+    if len(spec.name) > _LONGEST_NAME:
+        message = f"`{spec.name}` is too long: agents keep a W&B sweep's trials in a folder of its name and W&B's id"
+        yield Problem(message, "name", f"at most {_LONGEST_NAME} characters")
 
 
 def _of_bayes(spec: SweepSpec) -> Iterator[Problem]:

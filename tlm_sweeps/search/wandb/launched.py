@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -30,6 +31,8 @@ class LaunchedSweep(BaseModel):
     """Of the spec."""
     spec: SweepSpec
     """As it was launched."""
+    made_by: Literal["launch", "sync"] = "launch"
+    """`launch`: agents work for it; `sync`: for runs that were searched on this machine."""
     has_scheduler: bool = False
     """Whether a local scheduler drives it."""
     created_at: str
@@ -50,12 +53,33 @@ def read_launched(folder: Path) -> LaunchedSweep | None:
     path = folder / FILE
     try:
         return LaunchedSweep.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # what is no folder, others say
         return None
     except (OSError, ValidationError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not what was written there"
         hint = "move the file away; the sweep is then launched anew"
         raise InputError(f"which W&B sweep this is cannot be read: {reason}", place=str(path), hint=hint) from error
+
+
+def ensure_not_launched(folder: Path) -> None:
+    """Refuse to search on this machine what agents search for W&B.
+
+    Raises:
+        InputError: when the sweep of this folder was launched.
+    """
+    known = read_launched(folder)
+    if known is not None and known.made_by == "launch":
+        hint = f"`tlm-sweeps agent {known.path}` works for it; to search here, name the sweep anew: `--set name=…`"
+        raise InputError(f"sweep `{folder.name}` was launched as {known.path}", place=str(folder / FILE), hint=hint)
+
+
+def trained_in(folder: Path) -> Path:
+    """Where the runs of a sweep lie: of a launched one, where this machine's agents trained."""
+    known = read_launched(folder)
+    agents = (
+        folder.with_name(f"{folder.name}-{known.id}") if known is not None and known.made_by == "launch" else folder
+    )
+    return agents if agents.is_dir() else folder
 
 
 def write_launched(folder: Path, launched: LaunchedSweep) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tlm_sweeps.compute.feasibility import ensure_feasible
 from tlm_sweeps.corpora.facts import facts_reader
 from tlm_sweeps.errors import InputError, RunError
-from tlm_sweeps.runs.folders import sweep_folder, sweep_names
+from tlm_sweeps.runs.folders import ensure_writable, sweep_folder, sweep_names
 from tlm_sweeps.search.wandb.config import LaunchPlan, sweep_config
 from tlm_sweeps.search.wandb.config_schema import schema_problems
 from tlm_sweeps.search.wandb.destination import Destination
@@ -57,6 +57,7 @@ def launch(
         _ensure_same(spec, known, folder, entity, project)
     ensure_feasible(spec, facts_of)
     sweep_config(spec, facts_of)  # what it refuses is refused before W&B is asked
+    ensure_writable(folder)  # a sweep that could not be remembered would be made again by the next call
     if known is not None:
         _ensure_there(known, folder)
         section = scheduler_section(spec, folder, data_dir=data_dir) if known.has_scheduler else None

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tlm_sweeps.compute.planning import baseline_settings
+from tlm_sweeps.compute.planning import BUDGET, baseline_settings, budgets, seeds_of
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.spec.carrying import CARRIER, Carried, carried_of
 from tlm_sweeps.spec.fingerprint import canonical_json
@@ -57,18 +57,34 @@ def offer_of(run_id: str, args: Mapping[str, Any]) -> Offer:
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise InputError(f"the seed {seed!r} is no whole number", place=f"run {run_id}")
     is_cell = SETTING in values
+    spec = carried.spec
+    if seed is not None and seed not in seeds_of(spec):
+        raise InputError(f"the seed {seed} is none of the sweep's", place=f"run {run_id}")
     given = _setting(values.pop(SETTING), run_id) if is_cell else values
     baseline = given.pop(BASELINE, None)
     if baseline is not None:
         return Offer(run_id, carried, _of_baseline(carried.spec, baseline, given, run_id), baseline, seed, is_cell)
-    allowed = {*carried.spec.search, "budget.flops"}
+    allowed = {*spec.search, BUDGET}
     if unknown := [name for name in given if name not in allowed]:
         message = f"`{unknown[0]}` is not searched by the sweep `{carried.spec.name}`"
         raise InputError(message, place=f"run {run_id}", hint="launch the sweep with `tlm-sweeps sweep --engine wandb`")
+    wanted = {*spec.search, *((BUDGET,) if len(budgets(spec)) > 1 else ())}
+    if missing := sorted(wanted - given.keys()):
+        raise InputError(f"the proposal does not say `{missing[0]}`", place=f"run {run_id}")
     try:
         return Offer(run_id, carried, _as_searched(carried.spec, dotted(given)), None, seed, is_cell)
-    except ValueError as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(str(error), place=f"run {run_id}") from error
+
+
+def arguments_in(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that train one run alone, as its config repeats them: its proposal's, and its seed."""
+    carried = config.get(CARRIER)
+    if carried is None:
+        return {}
+    spec = carried_of(carried).spec
+    names = [CARRIER, SETTING, *spec.search, BUDGET]
+    return {name: {"value": config[name]} for name in names if name in config} | {SEED: {"value": config.get(SEED)}}
 
 
 def trainable(carried: Carried) -> Carried:
@@ -94,7 +110,7 @@ def values_of(args: Mapping[str, Any]) -> dict[str, Any]:
 def _setting(text: Any, run_id: str) -> dict[str, Any]:
     try:
         read = json.loads(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         read = None
     if not isinstance(read, dict):
         raise InputError(f"the setting {text!r} is no JSON object", place=f"run {run_id}")
@@ -109,17 +125,27 @@ def _as_searched(spec: SweepSpec, settings: Mapping[str, Any]) -> dict[str, Any]
     """
     found = {}
     for name, value in settings.items():
+        if name == BUDGET and value not in budgets(spec):
+            raise ValueError(f"`{name}` is {value!r}, which is none of the sweep's budgets")
         match spec.search.get(name):
             case Choices(choices=choices):
                 same = [each for each in choices if canonical_json(each) == canonical_json(value)]
                 if not same:
                     raise ValueError(f"`{name}` is {value!r}, which is none of the search's values")
                 found[name] = same[0]
-            case Range(integer=True) if isinstance(value, float) and value.is_integer():
-                found[name] = int(value)
+            case Range() as drawn:
+                found[name] = _in_range(name, drawn, value)
             case _:
                 found[name] = value
     return found
+
+
+def _in_range(name: str, drawn: Range, value: Any) -> float:
+    low, high = drawn.bounds()
+    slack = 1e-9 * max(abs(low), abs(high))  # a number that went through text and logarithms
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low - slack <= value <= high + slack:
+        raise ValueError(f"`{name}` is {value!r}, which is not from {low:g} to {high:g}")
+    return round(value) if drawn.integer else min(max(float(value), low), high)
 
 
 def _of_baseline(spec: SweepSpec, baseline: Any, given: Mapping[str, Any], run_id: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from tlm_sweeps.spec.sweep import Account, BudgetSpec
 _CLAIMED = "claimed_flops"
 _LOST = "lost_flops"
 _RUNS = "claimed_runs"
+_AGENT = "agent"
 _ATTEMPTS = 3
 _FURTHER_SEED = re.compile(r"(.+)-s\d+")
 
@@ -71,10 +72,12 @@ def claim_of(trial: OfferedTrial, ledger: Ledger, told: ToldRun | None) -> Claim
     spec, matched = trial.spec, trial.planned.matched
     account: Account = spec.budget.account if spec.budget else "matmul"
     cost, seeds = matched.train_flops.of(account) if matched else 0, len(seeds_of(spec))
-    records = ledger.records()
-    if not records:
-        every = spec.experiment.evaluation.every
+    records, every = ledger.records(), spec.experiment.evaluation.every
+    agent = trial.config.get(_AGENT)
+    if not records or (told is not None and told.config.get(_AGENT) not in (None, agent, ledger.meta(_AGENT))):
+        # Somebody else has been at it since this ledger was last: what he said stays spent, and what he did after it.
         ledger.set_meta({_LOST: str(_lost_by(told, cost, every if every != "epoch" else 1.0))})
+    ledger.set_meta({_AGENT: str(agent)})
     done = sum((record.train_flops or {}).get(account, 0) for record in records)
     lost = int(ledger.meta(_LOST) or 0) + max(0, ledger.spent_flops() - done)
     return Claim(trial.offer.run_id, seeds * cost, seeds, lost, trial.config)

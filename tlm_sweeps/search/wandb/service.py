@@ -55,6 +55,8 @@ class Exit(_Command):
     """There is nothing more to do."""
 
     type: Literal["exit"] = "exit"
+    listed: frozenset[str] = frozenset()
+    """The runs that the agent said it was training: not any that it has begun since."""
 
 
 Command = Train | Stop | Exit
@@ -175,6 +177,7 @@ class Service:
             RunError: when the server does not take it.
         """
         path = self.path
+        config = {**self._config_there(run_id), **config}
         variables = {
             "project": path.project,
             "entity": path.entity,
@@ -186,6 +189,17 @@ class Service:
             self._api._service_api.execute_graphql(_PUBLISH, variables=variables)  # noqa: SLF001 - its public way makes runs outside the sweep
         except Exception as error:
             raise RunError(f"W&B does not take the claim of run {run_id}: {_first_line(error)}") from error
+
+    def _config_there(self, run_id: str) -> dict[str, Any]:
+        """The config that W&B has of a run, its own entries included: without these a run cannot be resumed."""
+        self._api.flush()
+        try:
+            with without_litter():
+                return dict(self._api.run(f"{self.path.entity}/{self.path.project}/{run_id}").rawconfig)
+        except ValueError:
+            return {}
+        except Exception as error:
+            raise RunError(f"W&B does not tell what it knows of run {run_id}: {_first_line(error)}") from error
 
     def is_stopped(self, run_id: str) -> bool:
         """Whether somebody asked W&B to stop the run; False when it cannot be known."""

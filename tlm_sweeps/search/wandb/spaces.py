@@ -127,7 +127,9 @@ def _why_listed(spec: SweepSpec, plan: SweepPlan, fit: Sequence[PlannedTrial], c
         "more than `engine.trials` asks for": len(fit) - len(chosen),
     }
     less = ", ".join(f"{count:,} {why}" for why, count in left_out.items() if count)
-    listing = f"W&B gets a list of settings: {len(chosen):,}{drawn}{beside}, each to be trained once"
+    seeds = len(seeds_of(spec))
+    often = "once" if seeds == 1 else f"with {seeds} seeds"
+    listing = f"W&B gets a list of settings: {len(chosen):,}{drawn}{beside}, each to be trained {often}"
     return listing + (f"; left out: {less}" if less else "")
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tlm_sweeps.runs.record import Measurement, Record
 from tlm_sweeps.search.wandb.trial import OfferedTrial, place_of
 from tlm_sweeps.spec.identity import identity
-from tlm_sweeps.tracking.tracked_run import PLANNED, TrackedRun
+from tlm_sweeps.spec.sweep import TrackingSpec
+from tlm_sweeps.tracking.tracked_run import PLANNED, TrackedRun, WandbPlace
 from tlm_sweeps.tracking.tracker import open_tracker
+from tlm_sweeps.tracking.wandb_paths import SweepPath
 
 
 def tell_whole(trial: OfferedTrial, record: Record, measurements: Sequence[Measurement], folder: Path) -> str:
@@ -48,3 +52,32 @@ def tell_whole(trial: OfferedTrial, record: Record, measurements: Sequence[Measu
         tracker.log(each)
     tracker.finish(known, record.state)
     return tracker.complaint
+
+
+def hand_back(path: SweepPath, run_id: str, parameters: Mapping[str, Any]) -> None:
+    """Let W&B give a proposal to another agent: open its run, marked preempting, and leave it unfinished.
+
+    A run that was never opened would count as crashed, and its setting as tried.
+
+    Args:
+        path: of the sweep.
+        run_id: W&B's.
+        parameters: of the proposal, by which W&B's server knows it.
+    """
+    with tempfile.TemporaryDirectory(prefix="tlm-sweeps-") as folder:
+        run = TrackedRun(
+            run_id=run_id,
+            sweep=path.sweep_id,
+            sweep_fingerprint="",
+            trial=0,
+            seed=0,
+            settings={},
+            spec={},
+            budget_flops=None,
+            account="matmul",
+            n_params=None,
+            folder=Path(folder),
+            place=WandbPlace(sweep_id=path.sweep_id, run_id=run_id, is_numbered=False, config=parameters),
+        )
+        tracking = TrackingSpec(wandb="online", entity=path.entity, project=path.project)
+        open_tracker(tracking, run).mark_preempted()

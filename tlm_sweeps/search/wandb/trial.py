@@ -135,6 +135,7 @@ def place_of(trial: OfferedTrial, record: Record) -> WandbPlace:
     is_first = record.seed == seeds_of(trial.spec)[0]
     return WandbPlace(
         sweep_id=trial.path.sweep_id,
+        is_numbered=False,
         run_id=offer.run_id if is_first else f"{offer.run_id}-s{record.seed}",
         group=f"{offer.carried.spec.name}-{fingerprint(record.settings)[:8]}",
         config=(trial.claim or trial.config) if is_first else trial.config,
@@ -160,9 +161,9 @@ def coordinated(
     )
 
 
-def keep_offer(ledger: Ledger, run_id: str, args: Mapping[str, Any]) -> None:
-    """Remember what was offered, for whoever takes the trial up after a crash."""
-    ledger.set_meta({_OFFER: canonical_json({"run_id": run_id, "args": args})})
+def keep_offer(ledger: Ledger, run_id: str, args: Mapping[str, Any] | None) -> None:
+    """Remember what was offered, for whoever takes the trial up after a crash; None: nobody shall."""
+    ledger.set_meta({_OFFER: json.dumps(None if args is None else {"run_id": run_id, "args": args})})
 
 
 def kept_offer(ledger: Ledger) -> tuple[str, dict[str, Any]] | None:

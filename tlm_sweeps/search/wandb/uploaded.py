@@ -8,7 +8,7 @@ from tlm_sweeps.compute.planning import FactsOf
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.search.wandb.config import sweep_config
 from tlm_sweeps.search.wandb.destination import Destination
-from tlm_sweeps.search.wandb.launched import FILE, LaunchedSweep, read_launched, write_launched
+from tlm_sweeps.search.wandb.launched import FILE, LaunchedSweep, ensure_not_launched, read_launched, write_launched
 from tlm_sweeps.search.wandb.local_runs import LocalSweep
 from tlm_sweeps.spec.fingerprint import fingerprint
 from tlm_sweeps.spec.sweep import WandbEngine
@@ -45,6 +45,7 @@ def sweep_at(server: Destination, local: LocalSweep, facts_of: FactsOf) -> str |
     if not local.was_searched_here or not isinstance(local.spec.engine, WandbEngine):
         return None
     known = read_launched(local.folder)
+    ensure_not_launched(local.folder)
     if known is not None:
         return known.id
     made = server.make_sweep(sweep_config(local.spec, facts_of).config)
@@ -56,6 +57,7 @@ def sweep_at(server: Destination, local: LocalSweep, facts_of: FactsOf) -> str |
         url=server.url(made),
         fingerprint=fingerprint(local.spec),
         spec=local.spec,
+        made_by="sync",
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     write_launched(local.folder, sweep)

@@ -5,22 +5,29 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from tlm_sweeps.compute.planning import FactsOf, baseline_settings, plan_trial
+from pydantic import ValidationError
+
+from tlm_sweeps.compute.facts import CorpusFacts
+from tlm_sweeps.compute.planning import FactsOf, plan_sweep
 from tlm_sweeps.corpora.facts import facts_reader
 from tlm_sweeps.errors import InputError
-from tlm_sweeps.runs.folders import sweep_folder
+from tlm_sweeps.runs.folders import ensure_writable, sweep_folder
 from tlm_sweeps.runs.provenance import capture
 from tlm_sweeps.search.devices import Asked, devices
 from tlm_sweeps.search.pool import LocalPool
 from tlm_sweeps.search.wandb.agent import Agent, Desk, Happened
+from tlm_sweeps.search.wandb.config import SAMPLE
 from tlm_sweeps.search.wandb.heart import Heart
-from tlm_sweeps.search.wandb.offer import trainable
+from tlm_sweeps.search.wandb.offer import trainable, values_of
 from tlm_sweeps.search.wandb.service import Service, Train
+from tlm_sweeps.search.wandb.telling import hand_back
 from tlm_sweeps.spec.carrying import CARRIER, Carried, carried_in, carried_of
+from tlm_sweeps.spec.experiment import CorpusSpec
+from tlm_sweeps.spec.sweep import SweepSpec
 from tlm_sweeps.tracking.wandb_paths import SweepPath
 
 _LOGS = "agents"
@@ -64,9 +71,13 @@ class OneProposal:
         """
         self._data_dir = data_dir
         path, self._command = proposal_of(file, os.environ)
-        self._service = Service(path)
-        carried = carried_of(self._command.args.get(CARRIER, {}).get("value"))
-        self._desk = _desk(carried, path, runs, data_dir, device, argv)
+        try:
+            self._service = Service(path)
+            carried = carried_of(self._command.args.get(CARRIER, {}).get("value"))
+            self._desk = _desk(carried, path, runs, data_dir, device, argv)
+        except InputError:
+            hand_back(path, self._command.run_id, values_of(self._command.args))  # this machine cannot: another may
+            raise
         self._agent = Agent(self._service, self._desk)
 
     def work(self) -> Generator[Happened]:
@@ -98,7 +109,10 @@ def proposal_of(file: Path, environment: Mapping[str, str]) -> tuple[SweepPath, 
     if not isinstance(args, dict):
         raise InputError("the proposal is no JSON object", place=str(file))
     given = {name: {"value": value} for name, value in args.items()}
-    return SweepPath(entity, project, sweep_id), Train(type="run", run_id=run_id, args=given)
+    try:
+        return SweepPath(entity, project, sweep_id), Train(type="run", run_id=run_id, args=given)
+    except ValidationError:
+        raise InputError(f"`{run_id}` is no run id of W&B's", place="WANDB_RUN_ID") from None
 
 
 def ensure_same_texts(carried: Carried, facts_of: FactsOf) -> None:
@@ -107,14 +121,38 @@ def ensure_same_texts(carried: Carried, facts_of: FactsOf) -> None:
     Raises:
         InputError: when a text is another one here, or is not here at all.
     """
-    spec = carried.spec
-    experiments = [plan_trial(spec, settings, facts_of).experiment for _, settings in baseline_settings(spec)]
-    for corpus in (spec.experiment.corpus, *(each.corpus for each in experiments if each is not None)):
-        facts = facts_of(corpus)
-        wanted = carried.corpora.get(facts.name)
-        if wanted is not None and wanted != facts.fingerprint:
-            hint = "copy the text from the machine that launched the sweep, and name its folder with --data-dir"
-            raise InputError(f"corpus `{facts.name}` is another text here than in the sweep `{spec.name}`", hint=hint)
+    here = {facts.name: (facts, corpus) for corpus, facts in _texts(carried.spec, facts_of)}
+    for name, fingerprint in carried.corpora.items():
+        if name not in here:
+            raise InputError(
+                f"corpus `{name}` of the sweep `{carried.spec.name}` is not here", hint=_where_to_put(None)
+            )
+        facts, corpus = here[name]
+        if facts.fingerprint != fingerprint:
+            message = f"corpus `{name}` is another text here than in the sweep `{carried.spec.name}`"
+            raise InputError(message, hint=_where_to_put(corpus.path))
+
+
+def _texts(spec: SweepSpec, facts_of: FactsOf) -> Iterator[tuple[CorpusSpec, CorpusFacts]]:
+    """The texts that the sweep reads, searched ones too; one that is not here is left out.
+
+    Raises:
+        InputError: the spec's own text cannot be had.
+    """
+    yield spec.experiment.corpus, facts_of(spec.experiment.corpus)
+    searched = [*spec.search, *(name for settings in spec.baselines.values() for name in settings)]
+    if not any(name.startswith("corpus.") for name in searched):
+        return
+    for trial in plan_sweep(spec, facts_of, sample=SAMPLE).trials:
+        if trial.matched is not None:
+            corpus = trial.matched.experiment.corpus
+            yield corpus, facts_of(corpus)
+
+
+def _where_to_put(path: str | None) -> str:
+    here = f"`{path}` is looked for from the folder where this is started"
+    where = here if path else "name its folder with --data-dir"
+    return f"copy the text from the machine that launched the sweep; {where}"
 
 
 def _desk(
@@ -130,5 +168,5 @@ def _desk(
 
 def _worker(desk: Desk, data_dir: Path | None) -> LocalPool:
     logs = desk.folder / _LOGS / f"{socket.gethostname()}-{os.getpid()}"
-    logs.mkdir(parents=True, exist_ok=True)
+    ensure_writable(logs)
     return LocalPool(1, logs, data_dir)
