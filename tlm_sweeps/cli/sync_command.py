@@ -90,6 +90,8 @@ def sync_facts(last: SyncProgress) -> dict[str, Any]:
         "failed": [vars(failure) for failure in last.failed],
         "unfinished": last.unfinished,
         "untracked": last.untracked,
+        "superseded": last.superseded,
+        "warnings": list(last.warnings),
     }
 
 

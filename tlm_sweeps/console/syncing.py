@@ -32,10 +32,13 @@ def sync_sentence(progress: SyncProgress) -> str:
 
 
 def sync_troubles(progress: SyncProgress) -> Iterator[str]:
-    """What is not at W&B, and why."""
+    """What W&B does not like, what is not there, and why."""
+    yield from (f"W&B does not like the sweep's configuration: {warning}" for warning in progress.warnings)
     for failure in progress.failed:
         yield f"failed: {failure.run_id}: {failure.reason}"
     if progress.unfinished:
         yield f"{counted(progress.unfinished, 'run')} not over yet: sync again when the sweep has gone on"
     if progress.untracked:
         yield f"{counted(progress.untracked, 'run')} left out: W&B was not told of them when they were trained"
+    if progress.superseded:
+        yield f"{counted(progress.superseded, 'training')} left out: the run was trained anew under another id"

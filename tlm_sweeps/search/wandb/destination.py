@@ -10,15 +10,15 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.search.wandb.entities import naming_unknown_entity
-from tlm_sweeps.tracking.wandb_connecting import connected, without_litter
+from tlm_sweeps.tracking.wandb_connecting import connected, is_unanswered, without_litter
 
-"""How long the server may take to answer a question; the client asks again meanwhile."""
 _PAGE = 100
 """Runs asked for at once, with their configs."""
+_STEPS_A_PAGE = 10_000
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,15 @@ class ServerRun:
     """Of its curves; None when the server does not say, or there is no point."""
     summary_state: str | None
     """How it ended, in our words."""
+
+
+@dataclass(frozen=True)
+class MadeSweep:
+    """A sweep that was just made."""
+
+    id: str
+    warnings: tuple[str, ...]
+    """What the server does not like about its configuration."""
 
 
 class Destination:
@@ -85,21 +94,64 @@ class Destination:
                 raise
             # it is made with its first run
 
-    def make_sweep(self, config: Mapping[str, Any]) -> str:
-        """Make a sweep; its id.
+    def steps(self, run_id: str) -> frozenset[int]:
+        """The steps of the points of a run's curves; none where they have no step.
 
         Raises:
-            InputError: when the account has no such entity.
+            RunError: when the server does not answer, or has no such run.
+        """
+        what, hint = "W&B does not say which points it has of a run", "call the same command again later"
+        with _told(what, RunError, hint), without_litter():
+            run = self._api.run(f"{self.entity}/{self.project}/{run_id}")
+            points = run.scan_history(page_size=_STEPS_A_PAGE, use_cache=False)
+            return frozenset(step for each in points if isinstance(step := each.get("_step"), int))
+
+    def has_sweep(self, sweep_id: str) -> bool:
+        """Whether the sweep is there.
+
+        Raises:
+            RunError: when the server does not answer.
+        """
+        from wandb.errors import CommError
+
+        with _told("W&B does not say whether it has the sweep", RunError, "call the same command again later"):
+            try:
+                self._api.sweep(f"{self.entity}/{self.project}/{sweep_id}")
+            except (CommError, ValueError) as error:
+                if is_unanswered(error):
+                    raise
+                return False
+        return True
+
+    def make_sweep(self, config: Mapping[str, Any]) -> str:
+        """Make a sweep for agents, unless the server warns of its configuration; its id.
+
+        Raises:
+            RunError: when the server does not answer, refuses it, or warns: no agent is to work for such a sweep.
+        """
+        made = self.make_sweep_of_runs(config)
+        if made.warnings:
+            with _told(f"W&B did not cancel the sweep {made.id}, which it warns of", RunError, self._to_be_deleted):
+                self._set_state(made.id, "CANCELED")
+            raise RunError(f"W&B does not like the sweep's configuration: {'; '.join(made.warnings)}")
+        return made.id
+
+    def make_sweep_of_runs(self, config: Mapping[str, Any]) -> MadeSweep:
+        """Make a sweep, whatever the server thinks of its configuration: its runs are trained already.
+
+        Raises:
             RunError: when the server does not answer or refuses it.
         """
         from wandb.apis.public.sweeps import _upsert_sweep
 
-        what, hint = "W&B did not make the sweep", "`tlm-sweeps doctor` says what works"
-        with naming_unknown_entity(self._api, self.entity), _told(what, RunError, hint), _as_it_was():
-            sweep, warnings = _upsert_sweep(self._api, dict(config), entity=self.entity, project=self.project)
-        if warnings:
-            raise RunError(f"W&B does not like the sweep's configuration: {'; '.join(warnings)}")
-        return str(sweep["name"])
+        try:
+            with _as_it_was():
+                sweep, warnings = _upsert_sweep(self._api, dict(config), entity=self.entity, project=self.project)
+        except Exception as error:
+            # What is not answered may have been done: the client sends it again, and so does whoever calls again.
+            hint = self._to_be_deleted if is_unanswered(error) else "`tlm-sweeps doctor` says what works"
+            raise RunError(f"W&B did not make the sweep: {_first_line(error)}", hint=hint) from error
+        return MadeSweep(str(sweep["name"]), tuple(warnings))
 
     def end_sweep(self, sweep_id: str) -> None:
         """Mark a sweep as finished: no agent is to be given anything.
@@ -107,12 +159,21 @@ class Destination:
         Raises:
             RunError: when the server does not answer or refuses.
         """
-        from wandb.apis.public.sweeps import _get_sweep_state, _set_sweep_state
+        from wandb.apis.public.sweeps import _get_sweep_state
 
-        where = {"entity": self.entity, "project": self.project}
         with _told("W&B did not mark the sweep as finished", RunError, "call the same command again later"):
-            if _get_sweep_state(self._api, sweep_id, **where).upper() not in ("FINISHED", "CANCELED"):
-                _set_sweep_state(self._api, sweep_id, "FINISHED", **where)
+            state = _get_sweep_state(self._api, sweep_id, entity=self.entity, project=self.project)
+            if state.upper() not in ("FINISHED", "CANCELED"):
+                self._set_state(sweep_id, "FINISHED")
+
+    def _set_state(self, sweep_id: str, state: Literal["FINISHED", "CANCELED"]) -> None:
+        from wandb.apis.public.sweeps import _set_sweep_state
+
+        _set_sweep_state(self._api, sweep_id, state, entity=self.entity, project=self.project)
+
+    @property
+    def _to_be_deleted(self) -> str:
+        return f"it may be there nevertheless: delete it at {self.url(None)}/sweeps"
 
     def url(self, sweep_id: str | None) -> str:
         """Where a person looks at the sweep, or at the project."""
@@ -128,8 +189,11 @@ def _told(what: str, kind: type[InputError | RunError], hint: str) -> Iterator[N
     try:
         yield
     except Exception as error:
-        first = str(error).strip().partition("\n")[0][:300] or type(error).__name__
-        raise kind(f"{what}: {first}", hint=hint) from error
+        raise kind(f"{what}: {_first_line(error)}", hint=hint) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:300] or type(error).__name__
 
 
 @contextmanager

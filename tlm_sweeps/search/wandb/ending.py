@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,17 +14,19 @@ if TYPE_CHECKING:
     from tlm_sweeps.spec.sweep import Account
 
 
-def as_recorded(kept: JoinedRun, record: Record, measurements: Iterable[Measurement]) -> JoinedRun:
-    """A run with the end that the ledger tells, where what the client kept ends otherwise.
+def as_recorded(kept: JoinedRun, record: Record, measurements: Sequence[Measurement]) -> JoinedRun:
+    """A run with the points and the end that the ledger tells, where what the client kept is otherwise.
 
-    The client's process may have died before training did; and a run that was paused may have been given up later.
+    The client's process may have died before training did, and another session have gone on; and a run that was paused
+    may have been given up later.
 
     Args:
         kept: what the client kept.
         record: of a run that is over.
         measurements: all of its evaluations in order.
     """
-    missed = [each for each in measurements if kept.last_step is None or each.step > kept.last_step]
+    known = frozenset(kept.steps)
+    missed = [each for each in measurements if each.step not in known]
     if kept.state == record.state and not missed:
         return kept
     run = TrackedRun(
@@ -42,4 +44,10 @@ def as_recorded(kept: JoinedRun, record: Record, measurements: Iterable[Measurem
     )
     exit_code = 0 if kept.sweep_id or record.state in {"complete", "pruned"} else 1
     points = [(each.step, point(run, each)) for each in missed]
-    return kept.ending_so(points, summary(run, record.model_dump(mode="json"), record.state), exit_code)
+    told = summary(run, record.model_dump(mode="json"), record.state)
+    return kept.ending_so(points, {**_last_heard(run, measurements), **told}, exit_code)
+
+
+def _last_heard(run: TrackedRun, measurements: Sequence[Measurement]) -> dict[str, float]:
+    """What W&B's client writes into the summary with each point, of the last one."""
+    return {"_step": measurements[-1].step, **point(run, measurements[-1])} if measurements else {}

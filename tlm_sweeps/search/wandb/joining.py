@@ -8,7 +8,8 @@ has would be sent a second time behind it. So the sessions are joined here, and 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,28 +24,29 @@ _AT_THE_END = ("preempting", "exit", "final", "footer")
 """What only the last session may say: that an earlier one ended is no news of the run."""
 
 
+Entry = tuple[str, int | None, bytes]
+"""A record: its kind, its step when it is a point of the curves, its content."""
+
+
 @dataclass(frozen=True)
 class JoinedRun:
     """All sessions of a run as one."""
 
-    entries: tuple[tuple[str, int | None, bytes], ...]
-    """Kind, step (of a point of the curves) and content of every record, in order."""
+    entries: tuple[Entry, ...]
+    """Its records, in order."""
     sweep_id: str
     """The sweep that it hangs under; empty for none."""
     last_step: int | None
     """Of its curves; None for a run without a point."""
     state: str | None
     """How it ended, as its summary says; None where W&B was never told."""
+    artifact_bytes: int = 0
+    """Of the files that it hands over beside its log: its weights, when they were asked for."""
 
     @property
-    def points(self) -> int:
-        """Points of its curves."""
-        return sum(step is not None for _, step, _ in self.entries)
-
-    def step_at(self, points: int) -> int | None:
-        """The step of the last of so many points; None for none."""
-        steps = [step for _, step, _ in self.entries if step is not None][:points]
-        return steps[-1] if steps else None
+    def steps(self) -> tuple[int, ...]:
+        """The steps of its curves' points, in order."""
+        return tuple(step for _, step, _ in self.entries if step is not None)
 
     def ending_so(
         self, points: Iterable[tuple[int, Mapping[str, Any]]], summary: Mapping[str, Any], exit_code: int
@@ -52,22 +54,20 @@ class JoinedRun:
         """The same run with another end.
 
         Args:
-            points: what its curves lack at their end, by step.
+            points: what its curves lack, by step.
             summary: what is said of it besides, its `state` among it.
             exit_code: with which it ends.
         """
-        before = tuple(entry for entry in self.entries if entry[0] not in _AT_THE_END)
-        more = tuple(("history", step, _history(step, point)) for step, point in points)
+        kept = (entry for entry in self.entries if entry[0] not in _AT_THE_END)
+        more = [("history", step, _history(step, point)) for step, point in points]
         last = (("summary", None, _summary(summary)), ("exit", None, _exit(exit_code)))
-        steps = [step for _, step, _ in (*before, *more) if step is not None]
-        return replace(
-            self, entries=(*before, *more, *last), last_step=max(steps, default=None), state=summary["state"]
-        )
+        entries = (*_in_order(kept, more), *last)
+        steps = [step for _, step, _ in entries if step is not None]
+        return replace(self, entries=entries, last_step=max(steps, default=None), state=summary["state"])
 
-    def log_after(self, step: int | None) -> bytes:
-        """The log of a run of which the server has the curves up to a step (None: nothing)."""
-        kept = (content for _, at, content in self.entries if at is None or step is None or at > step)
-        return write_log(kept)
+    def log_of(self, steps: Container[int]) -> bytes:
+        """The log of a run of whose curves only these points are to be sent."""
+        return write_log(content for _, at, content in self.entries if at is None or at in steps)
 
 
 def joined(logs: Iterable[bytes], sweep_id: str | None) -> JoinedRun:
@@ -83,7 +83,7 @@ def joined(logs: Iterable[bytes], sweep_id: str | None) -> JoinedRun:
     sessions = sorted((each for log in logs if (each := _session(log)) is not None), key=lambda each: each.started)
     if not sessions:
         raise DamagedLogError("no run was opened in it")
-    entries: list[tuple[str, int | None, bytes]] = []
+    entries: list[Entry] = []
     for number, session in enumerate(sessions):
         again = min((step for _, step, _ in session.entries if step is not None), default=None)
         if again is not None:  # measured again after a checkpoint: the later one counts
@@ -96,6 +96,7 @@ def joined(logs: Iterable[bytes], sweep_id: str | None) -> JoinedRun:
         sweep_id=sessions[0].sweep_id if sweep_id is None else sweep_id,
         last_step=max(steps, default=None),
         state=sessions[-1].state,
+        artifact_bytes=sum(session.artifact_bytes for session in sessions),
     )
 
 
@@ -104,14 +105,15 @@ class _Session:
     started: tuple[int, int]
     """Seconds and nanoseconds of its start."""
     sweep_id: str
-    entries: tuple[tuple[str, int | None, bytes], ...]
+    entries: tuple[Entry, ...]
     state: str | None
+    artifact_bytes: int
 
 
 def _session(log: bytes) -> _Session | None:
     """A file's records; None where the client died before it had opened the run."""
-    started, sweep_id, state = None, "", None
-    entries: list[tuple[str, int | None, bytes]] = []
+    started, sweep_id, state, artifact_bytes = None, "", None, 0
+    entries: list[Entry] = []
     for content in read_log(log):
         record = _parsed(content)
         kind = record.WhichOneof("record_type") or ""
@@ -120,8 +122,20 @@ def _session(log: bytes) -> _Session | None:
             sweep_id = record.run.sweep_id
         if kind == "summary":
             state = next((json.loads(item.value_json) for item in record.summary.update if item.key == "state"), state)
+        if kind == "artifact":
+            artifact_bytes += sum(file.size for file in record.artifact.manifest.contents)
         entries.append((kind, record.history.step.num if kind == "history" else None, content))
-    return None if started is None else _Session(started, sweep_id, tuple(entries), state)
+    return None if started is None else _Session(started, sweep_id, tuple(entries), state, artifact_bytes)
+
+
+def _in_order(kept: Iterable[Entry], points: Iterable[Entry]) -> Iterator[Entry]:
+    """Points among what is there: each before the first later one."""
+    waiting = deque(sorted(points, key=lambda entry: entry[1] or 0))
+    for entry in kept:
+        while entry[1] is not None and waiting and (waiting[0][1] or 0) < entry[1]:
+            yield waiting.popleft()
+        yield entry
+    yield from waiting
 
 
 def _under(content: bytes, kind: str, sweep_id: str | None) -> bytes:

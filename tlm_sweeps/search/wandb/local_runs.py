@@ -14,6 +14,7 @@ from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs.ledger import FILE, reading, writer_of
 from tlm_sweeps.runs.record import Measurement, Record
 from tlm_sweeps.search.standing import kept_spec
+from tlm_sweeps.search.wandb.offline import place_of
 from tlm_sweeps.spec.sweep import SweepSpec
 
 _OVER = ("complete", "pruned", "infeasible", "failed")
@@ -45,6 +46,8 @@ class LocalSweep:
     """Runs that are still to be trained, or trained on."""
     untracked: int
     """Runs that were trained and of which W&B's client kept nothing."""
+    superseded: int
+    """Trainings that are no run of a ledger's any more: the run was trained anew under another id."""
 
 
 def local_sweep(folder: Path) -> LocalSweep:
@@ -56,25 +59,29 @@ def local_sweep(folder: Path) -> LocalSweep:
     ledgers = [folder] if (folder / FILE).exists() else sorted(path.parent for path in folder.glob(f"*/{FILE}"))
     specs: list[SweepSpec] = []
     runs: list[LocalRun] = []
-    unfinished = untracked = 0
+    unfinished = untracked = superseded = 0
     for each in ledgers:
         _ensure_idle(each)
         with reading(each) as ledger:
             if ledger.meta("spec") is None:
                 continue  # it was begun, and killed before it held anything
-            specs.append(kept_spec(ledger))
+            spec = kept_spec(ledger)
+            specs.append(spec)
             curves = ledger.curves()
             for record in ledger.records():
                 if record.state not in _OVER:
                     unfinished += 1
                     continue
                 by_id = _logs(each / record.run_id)
-                curve = tuple(curves.get(record.run_id, ()))
-                runs += [LocalRun(record, curve, wandb_id, tuple(logs)) for wandb_id, logs in sorted(by_id.items())]
-                untracked += record.started_at is not None and not by_id
+                if not by_id:
+                    untracked += record.started_at is not None
+                    continue
+                wandb_id = _expected(spec, record, by_id)
+                superseded += len(by_id) - 1
+                runs.append(LocalRun(record, tuple(curves.get(record.run_id, ())), wandb_id, tuple(by_id[wandb_id])))
     if not specs:
         raise InputError(f"no runs in {folder}", hint="`tlm-sweeps list` shows the sweeps there are")
-    return LocalSweep(folder, specs[0], ledgers == [folder], tuple(runs), unfinished, untracked)
+    return LocalSweep(folder, specs[0], ledgers == [folder], tuple(runs), unfinished, untracked, superseded)
 
 
 def _ensure_idle(folder: Path) -> None:
@@ -84,6 +91,14 @@ def _ensure_idle(folder: Path) -> None:
             f"sweep `{folder.name}` is being run by pid {writer.pid} on {writer.host}",
             hint="sync when it has ended, or pause it with Ctrl-C first",
         )
+
+
+def _expected(spec: SweepSpec, record: Record, by_id: dict[str, list[Path]]) -> str:
+    """The id under which a run was trained as its ledger has it: the spec's, else the one that was begun last."""
+    place = place_of(spec, record)
+    if place is not None and place.run_id in by_id:
+        return place.run_id
+    return max(by_id, key=lambda each: by_id[each][-1].parent.name.partition("run-")[2])
 
 
 def _logs(run_folder: Path) -> dict[str, list[Path]]:

@@ -7,33 +7,28 @@ server is asked again. Nothing is remembered but the sweep that was made, so wha
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tlm_sweeps.compute.planning import FactsOf
-from tlm_sweeps.errors import InputError, RunError
-from tlm_sweeps.search.wandb.destination import Destination, ServerRun
+from tlm_sweeps.errors import InputError
+from tlm_sweeps.search.wandb.destination import Destination
 from tlm_sweeps.search.wandb.ending import as_recorded
 from tlm_sweeps.search.wandb.joining import JoinedRun, joined
+from tlm_sweeps.search.wandb.lacking import Lack, lack_of
 from tlm_sweeps.search.wandb.local_runs import LocalRun, LocalSweep, local_sweep
+from tlm_sweeps.search.wandb.sync_folder import Work, alone
 from tlm_sweeps.search.wandb.transaction_log import DamagedLogError
 from tlm_sweeps.search.wandb.uploaded import destination_of, sweep_at
-from tlm_sweeps.search.wandb.uploading import MARK, Upload, upload, what_was_said
+from tlm_sweeps.search.wandb.uploading import MARK, Complaints, Upload, upload, what_was_said
 
 _PAGE = 50
 """Runs taken at a time: one question to the server before, one `wandb sync`, one question after."""
 _ARRIVING_SECONDS = 15.0
 """How long the server may take to show what it was sent."""
 _ASKING_SECONDS = 1.0
-_LOCK_SECONDS = 10.0
-"""How long a sync that was killed may still take: its `wandb sync` ends what it has begun."""
-_UNDER_WAY = ("running", "pending", "preempting")
 
 
 @dataclass(frozen=True)
@@ -63,6 +58,10 @@ class SyncProgress:
     """Runs that are still to be trained: they are left for later."""
     untracked: int = 0
     """Runs of which W&B's client kept nothing."""
+    superseded: int = 0
+    """Trainings of runs that were trained anew since."""
+    warnings: tuple[str, ...] = ()
+    """What the server does not like about the sweep that was made."""
 
     @property
     def done(self) -> int:
@@ -88,99 +87,117 @@ def sync(
         InputError: before anything is sent, when there is nothing to send or nobody to send it to.
         RunError: when the server stops answering; what has arrived is there, and the same call goes on.
     """
-    with _alone(folder) as work:
+    with alone(folder) as work:
         local = local_sweep(folder)
         _ensure_something(local)
         server = destination_of(local, entity, project)
-        sweep_id = sweep_at(server, local, facts_of)
+        sweep = sweep_at(server, local, facts_of)
         progress = SyncProgress(
             sweep=folder.name,
-            url=server.url(sweep_id),
+            url=server.url(sweep.id),
             total=len(local.runs),
             unfinished=local.unfinished,
             untracked=local.untracked,
+            superseded=local.superseded,
+            warnings=sweep.warnings,
         )
         yield progress
         for start in range(0, len(local.runs), _PAGE):
-            progress = yield from _page(progress, local.runs[start : start + _PAGE], server, sweep_id, work)
-        if sweep_id is not None and not local.unfinished and not progress.failed:
-            server.end_sweep(sweep_id)
+            progress = yield from _page(progress, local.runs[start : start + _PAGE], server, sweep.id, work)
+        if sweep.id is not None and not local.unfinished and not progress.failed:
+            server.end_sweep(sweep.id)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A run as it is to be at the server."""
+
+    run: LocalRun
+    whole: JoinedRun
+
+    def failure(self, reason: str) -> Failure:
+        return Failure(self.run.record.run_id, reason)
 
 
 def _page(
     progress: SyncProgress, runs: Sequence[LocalRun], server: Destination, sweep_id: str | None, work: Work
 ) -> Generator[SyncProgress, None, SyncProgress]:
     """Bring some runs to the server; where that leads to."""
-    wanted: dict[str, tuple[LocalRun, JoinedRun]] = {}
-    for run in runs:
-        try:
-            kept = joined((log.read_bytes() for log in run.logs), sweep_id)
-            wanted[run.wandb_id] = run, as_recorded(kept, run.record, run.measurements)
-        except (DamagedLogError, OSError) as error:
-            failure = Failure(run.record.run_id, f"{run.logs[-1]} cannot be read: {error}")
-            progress = replace(progress, failed=(*progress.failed, failure))
-    known = server.runs(list(wanted))
-    lacking = {each: _lack(whole, known.get(each)) for each, (_, whole) in wanted.items()}
-    missing = [each for each, lack in lacking.items() if lack]
-    _mark(wanted[each][0] for each in wanted if not lacking[each])
-    progress = replace(progress, there=progress.there + len(wanted) - len(missing))
+    wanted, failures = _read(runs, server, sweep_id)
+    lacking = _lacking(server, wanted)
+    _mark(wanted[each].run for each in wanted.keys() - lacking.keys())
+    there = progress.there + len(wanted) - len(lacking)
+    progress = replace(progress, there=there, failed=(*progress.failed, *failures))
     yield progress
-    if not missing:
+    if not lacking:
         return progress
-    uploads = [_upload(*wanted[each], known.get(each)) for each in missing]
-    said = ""
+    uploads = [_upload(wanted[each], lack) for each, lack in lacking.items()]
     try:
         for through in upload(uploads, work.folder, server.entity, server.project, work.lock):
             yield replace(progress, under_way=through)
         said = what_was_said(work.folder)
     except TimeoutError as error:
-        said = str(error)
+        said = Complaints(dict.fromkeys(lacking, str(error)))
     finally:
-        _empty(work.folder)
-    patience = 0.0 if said else _ARRIVING_SECONDS
-    lacking = _arrived(server, {each: wanted[each][1] for each in missing}, patience)
-    _mark(wanted[each][0] for each in missing if not lacking[each])
-    failures = tuple(
-        Failure(wanted[each][0].record.run_id, f"{lack}; `wandb sync`: {said}" if said else lack)
-        for each, lack in lacking.items()
-        if lack
-    )
-    uploaded = progress.uploaded + len(missing) - len(failures)
+        work.empty()
+    left = _arrived(server, {each: wanted[each] for each in lacking})
+    _mark(wanted[each].run for each in lacking.keys() - left.keys())
+    failures = [wanted[each].failure(_with_complaint(lack, said, each)) for each, lack in left.items()]
+    uploaded = progress.uploaded + len(lacking) - len(left)
     progress = replace(progress, uploaded=uploaded, failed=(*progress.failed, *failures))
     yield progress
     return progress
 
 
-def _upload(run: LocalRun, whole: JoinedRun, known: ServerRun | None) -> Upload:
-    held = None if known is None else whole.step_at(known.lines) if known.last_step is None else known.last_step
-    return Upload(run.wandb_id, whole.log_after(held), run.logs)
+def _read(
+    runs: Sequence[LocalRun], server: Destination, sweep_id: str | None
+) -> tuple[dict[str, _Wanted], list[Failure]]:
+    """Runs as they are to be, by their ids at W&B; and those that cannot be brought there, whatever is done."""
+    wanted: dict[str, _Wanted] = {}
+    failures: list[Failure] = []
+    for run in runs:
+        try:
+            kept = joined((log.read_bytes() for log in run.logs), sweep_id)
+            wanted[run.wandb_id] = _Wanted(run, as_recorded(kept, run.record, run.measurements))
+        except (DamagedLogError, OSError) as error:
+            failures.append(Failure(run.record.run_id, f"{run.logs[-1]} cannot be read: {error}"))
+    theirs = {each.whole.sweep_id for each in wanted.values()} - {"", sweep_id}
+    gone = {each for each in theirs if not server.has_sweep(each)}
+    for wandb_id in [each for each in wanted if wanted[each].whole.sweep_id in gone]:
+        of_gone = wanted.pop(wandb_id)
+        failures.append(
+            of_gone.failure(f"the sweep {of_gone.whole.sweep_id} that it belongs to is not at W&B any more")
+        )
+    return wanted, failures
 
 
-def _arrived(server: Destination, wanted: dict[str, JoinedRun], patience: float) -> dict[str, str]:
-    """What the server still lacks of each run, when it has had time to take it in; empty for nothing."""
-    deadline = time.monotonic() + patience
+def _lacking(server: Destination, wanted: Mapping[str, _Wanted]) -> dict[str, Lack]:
+    """What the server lacks, of the runs that are not whole there."""
+    known = server.runs(list(wanted))
+    lacks = {each: lack_of(wanted[each].whole, known.get(each), server, each) for each in wanted}
+    return {each: lack for each, lack in lacks.items() if lack is not None}
+
+
+def _upload(wanted: _Wanted, lack: Lack) -> Upload:
+    whole = wanted.whole
+    return Upload(wanted.run.wandb_id, whole.log_of(lack.steps), wanted.run.logs, whole.artifact_bytes)
+
+
+def _arrived(server: Destination, wanted: Mapping[str, _Wanted]) -> dict[str, Lack]:
+    """What the server still lacks when it has had time to take it in."""
+    deadline = time.monotonic() + _ARRIVING_SECONDS
     while True:
-        known = server.runs(list(wanted))
-        lacking = {each: _lack(whole, known.get(each)) for each, whole in wanted.items()}
+        lacking = _lacking(server, wanted)
         # A run that the server has not heard of will not appear by being waited for.
-        if not any(lack and each in known for each, lack in lacking.items()) or time.monotonic() > deadline:
+        if not any(lack.is_there for lack in lacking.values()) or time.monotonic() > deadline:
             return lacking
         time.sleep(_ASKING_SECONDS)
 
 
-def _lack(whole: JoinedRun, known: ServerRun | None) -> str:
-    """What a run at the server lacks, in words; empty for nothing."""
-    if known is None:
-        return "W&B does not have it"
-    if whole.sweep_id not in ("", known.sweep_id):
-        return f"W&B has it, but not under the sweep {whole.sweep_id}"
-    if whole.last_step is not None and (known.last_step or 0) < whole.last_step and known.lines < whole.points:
-        return f"W&B has {known.lines} of the {whole.points} points of its curves"
-    if known.state in _UNDER_WAY:
-        return "W&B has not heard of its end"
-    if whole.state is not None and known.summary_state != whole.state:
-        return "W&B does not have its results"
-    return ""
+def _with_complaint(lack: Lack, said: Complaints, wandb_id: str) -> str:
+    """Why a run did not arrive: what `wandb sync` said of it, or of runs that it could not open."""
+    complaint = said.of_runs.get(wandb_id) or ("" if lack.is_there else said.of_nobody)
+    return f"{lack.reason}; `wandb sync`: {complaint}" if complaint else lack.reason
 
 
 def _mark(runs: Iterator[LocalRun]) -> None:
@@ -197,47 +214,3 @@ def _ensure_something(local: LocalSweep) -> None:
             place=str(local.folder),
             hint="what is trained with `tracking: {wandb: offline}` can be uploaded later",
         )
-
-
-@dataclass(frozen=True)
-class Work:
-    """A folder to work in, and the lock that says that somebody does."""
-
-    folder: Path
-    lock: int
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[Work]:
-    """A folder to work in, for one at a time; empty before and gone afterwards."""
-    work = folder.resolve() / ".wandb-sync"
-    try:
-        lock = os.open(folder / ".wandb-sync.lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            _take(lock, folder)
-            try:
-                _empty(work)
-                yield Work(work, lock)
-            finally:
-                shutil.rmtree(work, ignore_errors=True)
-        finally:
-            os.close(lock)
-    except OSError as error:
-        raise RunError(f"cannot work in {work}: {error.strerror}", hint="see to the disk or its permissions") from error
-
-
-def _take(lock: int, folder: Path) -> None:
-    deadline = time.monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                hint = "wait until that is done, and call it again"
-                raise InputError(f"`{folder.name}` is being synced by another process", hint=hint) from None
-            time.sleep(_ASKING_SECONDS)
-
-
-def _empty(work: Path) -> None:
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tlm_sweeps.compute.planning import FactsOf
@@ -33,35 +34,53 @@ def destination_of(local: LocalSweep, entity: str | None, project: str | None) -
     return server
 
 
-def sweep_at(server: Destination, local: LocalSweep, facts_of: FactsOf) -> str | None:
-    """The id of a sweep at the server, which is made when it is not there yet.
+@dataclass(frozen=True)
+class SweepThere:
+    """The sweep at the server that runs are to hang under."""
 
-    Returns:
-        None where runs need none: those of an agent know their sweep, those of an Optuna sweep have none.
+    id: str | None
+    """None where runs need none: those of an agent know their sweep, those of an Optuna sweep have none."""
+    warnings: tuple[str, ...] = ()
+    """What the server said when it was made."""
+
+
+def sweep_at(server: Destination, local: LocalSweep, facts_of: FactsOf) -> SweepThere:
+    """The sweep at the server, which is made when it was not made yet.
 
     Raises:
+        InputError: when it was made, and is not there any more.
         RunError: when the server refuses it or does not answer.
     """
     if not local.was_searched_here or not isinstance(local.spec.engine, WandbEngine):
-        return None
+        return SweepThere(None)
     known = read_launched(local.folder)
     ensure_not_launched(local.folder)
     if known is not None:
-        return known.id
-    made = server.make_sweep(sweep_config(local.spec, facts_of).config)
+        if not server.has_sweep(known.id):
+            raise _gone(local, known)
+        return SweepThere(known.id)
+    made = server.make_sweep_of_runs(sweep_config(local.spec, facts_of).config)
     sweep = LaunchedSweep(
-        id=made,
+        id=made.id,
         entity=server.entity,
         project=server.project,
         base_url=server.base_url,
-        url=server.url(made),
+        url=server.url(made.id),
         fingerprint=fingerprint(local.spec),
         spec=local.spec,
         made_by="sync",
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     write_launched(local.folder, sweep)
-    return sweep.id
+    return SweepThere(made.id, made.warnings)
+
+
+def _gone(local: LocalSweep, known: LaunchedSweep) -> InputError:
+    return InputError(
+        f"sweep {known.path} is not at {known.base_url} any more",
+        place=str(local.folder / FILE),
+        hint="to upload the runs into a new sweep, move this file away and call the same command again",
+    )
 
 
 def _elsewhere(local: LocalSweep, known: LaunchedSweep, hint: str) -> InputError:

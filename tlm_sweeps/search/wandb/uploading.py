@@ -7,20 +7,23 @@ that it gets on, and only the server can say what has arrived.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tlm_sweeps.tracking.wandb_tracker import FROM_ENVIRONMENT
 
 STALL_SECONDS = 120.0
-"""How long `wandb sync` may go without being through with a run; a run is a few hundred kilobytes, or its model."""
+"""How long `wandb sync` may go without being through with a run, beside what its bytes take."""
+_SLOWEST = 50_000
+"""Bytes per second: a line that is slower than that counts as one on which nothing gets on."""
 _LEAVING_SECONDS = 5.0
 _LOOK_SECONDS = 0.1
 _AT_A_TIME = 4
@@ -47,6 +50,14 @@ class Upload:
     log: bytes
     sessions: tuple[Path, ...]
     """The logs that it was made from; what else the client kept of the run lies beside them."""
+    artifact_bytes: int = 0
+    """Of files that lie elsewhere, and go with it."""
+
+    @property
+    def n_bytes(self) -> int:
+        """What is to be sent, roughly."""
+        beside = (file for each in self.sessions for file in (each.parent / "files").rglob("*") if file.is_file())
+        return len(self.log) + self.artifact_bytes + sum(file.stat().st_size for file in beside)
 
     def put_down(self, folder: Path) -> Path:
         """Lay the run's folder out as `wandb sync` knows it."""
@@ -92,32 +103,56 @@ def upload(uploads: Sequence[Upload], folder: Path, entity: str, project: str, l
             start_new_session=True,  # Ctrl-C is for us, and what it starts ends with it
         )
     try:
-        yield from _watched(process, logs)
+        yield from _watched(process, logs, _patience_seconds(uploads))
     finally:
         _end(process)
 
 
-def what_was_said(folder: Path) -> str:
-    """The last complaint of `wandb sync`, in a line; empty where it had none."""
-    with suppress(FileNotFoundError):
+@dataclass(frozen=True)
+class Complaints:
+    """What `wandb sync` said went wrong, each in a line."""
+
+    of_runs: Mapping[str, str] = field(default_factory=dict)
+    """The last complaint that names a run, by the run's id."""
+    of_nobody: str = ""
+    """The last one that names none: so it speaks of runs that it could not open."""
+
+
+def what_was_said(folder: Path) -> Complaints:
+    """The complaints of the `wandb sync` that worked in a folder."""
+    try:
         lines = (folder / "wandb-sync.log").read_text(encoding="utf-8", errors="replace").splitlines()
-        errors = [line.partition("ERROR")[2].strip() for line in lines if "ERROR" in line]
-        return errors[-1][:300] if errors else ""
-    return ""
+    except FileNotFoundError:
+        return Complaints()
+    of_runs: dict[str, str] = {}
+    of_nobody = ""
+    for said in (line.partition("ERROR ")[2].strip() for line in lines if "ERROR " in line):
+        named = re.match(r"\[[^]\s]+/([^]/\s]+)\] (.*)", said)
+        if named:
+            of_runs[named[1]] = named[2][:300]
+        else:
+            of_nobody = said[:300]
+    return Complaints(of_runs, of_nobody)
 
 
-def _watched(process: subprocess.Popen[bytes], logs: Sequence[Path]) -> Iterator[int]:
-    through, deadline = 0, time.monotonic() + STALL_SECONDS
+def _patience_seconds(uploads: Iterable[Upload]) -> float:
+    """How long it may take until the next run is through: as many go at a time as it may be, and the largest ones."""
+    largest = sorted((each.n_bytes for each in uploads), reverse=True)[:_AT_A_TIME]
+    return STALL_SECONDS + sum(largest) / _SLOWEST
+
+
+def _watched(process: subprocess.Popen[bytes], logs: Sequence[Path], patience_seconds: float) -> Iterator[int]:
+    through, deadline = 0, time.monotonic() + patience_seconds
     while True:
         has_ended = process.poll() is not None
         marked = sum(log.with_name(log.name + MARK).exists() for log in logs)
         if marked > through:
-            through, deadline = marked, time.monotonic() + STALL_SECONDS
+            through, deadline = marked, time.monotonic() + patience_seconds
         yield through
         if has_ended:
             return
         if time.monotonic() > deadline:
-            raise TimeoutError(f"`wandb sync` stood still for {STALL_SECONDS:g} s")
+            raise TimeoutError(f"`wandb sync` stood still for {patience_seconds:.0f} s")
         time.sleep(_LOOK_SECONDS)
 
 

@@ -3,82 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.wandb_server.serving import Server, environment, serving
-from tests.wandb_server.state import Run, Sweep
+from tests.search.wandb.sync.offline_sweep import assert_whole, finish, offline, synced
+from tests.wandb_server.serving import Server
 from tlm_sweeps.corpora.facts import facts_reader
 from tlm_sweeps.errors import InputError, RunError
-from tlm_sweeps.runs.ledger import Ledger, reading, writing
-from tlm_sweeps.runs.record import Record
+from tlm_sweeps.runs.ledger import reading, writing
 from tlm_sweeps.search.sweeping import sweep
 from tlm_sweeps.search.wandb.joining import joined
-from tlm_sweeps.search.wandb.offline import offline_spec, place_of
-from tlm_sweeps.search.wandb.syncing import SyncProgress, sync
+from tlm_sweeps.search.wandb.offline import place_of
+from tlm_sweeps.search.wandb.syncing import sync
 from tlm_sweeps.search.wandb.transaction_log import read_log, write_log
 from tlm_sweeps.spec.sweep import SweepSpec
 from tlm_sweeps.tracking import wandb_connecting
-
-SPEC: dict[str, Any] = {
-    "name": "tiny",
-    "question": "Which depth?",
-    "experiment": {
-        "model": {"kind": "transformer", "width": 16, "context": 8, "heads": 2},
-        "training": {"batch_size": 8, "learning_rate": 3e-3},
-        "evaluation": {"every": 0.25, "windows": 50},
-    },
-    "search": {"model.depth": [1, 2, 3]},
-    "budget": {"flops": 4e8},
-    "engine": {"kind": "wandb", "method": "grid"},
-    "tracking": {"project": "p"},
-}
-
-
-@pytest.fixture(scope="module")
-def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("text") / "words.txt"
-    path.write_text(" ".join(f"word{number % 17} and" for number in range(1500)))
-    return path
-
-
-@pytest.fixture(scope="module")
-def kept(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A runs folder with an offline sweep of three runs, trained once for all tests."""
-    runs = tmp_path_factory.mktemp("kept")
-    with pytest.MonkeyPatch.context() as patch:
-        _nobody_logged_in(patch, runs)
-        _finish(_spec(text), runs)
-    return runs
-
-
-@pytest.fixture
-def runs(kept: Path, tmp_path: Path) -> Path:
-    """The same, for one test."""
-    return Path(shutil.copytree(kept, tmp_path / "runs"))
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A server, and everything here logged in there; nothing of the client is left behind."""
-    import wandb
-
-    _nobody_logged_in(monkeypatch, tmp_path)
-    with serving() as server:
-        for name, value in environment(server, tmp_path).items():
-            monkeypatch.setenv(name, value)
-        yield server
-        wandb.teardown()
-        assert server.state.refusals == []
 
 
 def test_an_offline_sweep_is_kept_under_one_sweep_with_ids_that_follow_from_it(kept: Path):
@@ -92,28 +37,28 @@ def test_an_offline_sweep_is_kept_under_one_sweep_with_ids_that_follow_from_it(k
         assert joined([log.read_bytes()], None).sweep_id == place.sweep_id
 
 
-def test_an_offline_sweep_is_uploaded_once_however_often_it_is_synced(runs: Path, server: Server):
-    first, second = _synced(runs), _synced(runs)
+def test_an_offline_sweep_is_uploaded_once_however_often_it_issynced(runs: Path, server: Server):
+    first, second = synced(runs), synced(runs)
     assert (first.uploaded, first.there, first.failed) == (3, 0, ())
     assert (second.uploaded, second.there, second.failed) == (0, 3, ())
     (uploaded,) = server.state.sweeps()
     assert first.url == f"{server.url}/ann/p/sweeps/{uploaded.name}"
     assert (uploaded.state, uploaded.config["name"], uploaded.config["method"]) == ("FINISHED", "tiny", "grid")
     assert json.loads(uploaded.config["parameters"]["tlm"]["value"])["spec"]["question"] == "Which depth?"
-    _assert_whole(runs / "tiny", server, uploaded)
+    assert_whole(runs / "tiny", server, uploaded)
     assert not list((runs / "tiny").glob(".wandb-sync/*"))
     assert len(list(runs.glob("tiny/*/wandb/offline-run-*/*.wandb.synced"))) == 3  # which W&B's own `sync` looks for
 
 
 def test_runs_that_arrived_in_part_are_completed(runs: Path, server: Server):
-    _synced(runs)
+    synced(runs)
     (uploaded,) = server.state.sweeps()
     first, second, _ = server.state.runs_of(uploaded)
     first.history, first.summary, first.state = {0: first.history[0]}, {}, "crashed"  # the end did not arrive
     second.summary = {}  # the results did not
-    told = _synced(runs)
+    told = synced(runs)
     assert (told.uploaded, told.there, told.failed) == (2, 1, ())
-    _assert_whole(runs / "tiny", server, uploaded)
+    assert_whole(runs / "tiny", server, uploaded)
 
 
 def test_a_sync_that_is_interrupted_is_called_again(runs: Path, server: Server, tmp_path: Path):
@@ -129,7 +74,7 @@ def test_a_sync_that_is_interrupted_is_called_again(runs: Path, server: Server, 
     (uploaded,) = server.state.sweeps()
     assert shown.stdout == f"{server.url}/ann/p/sweeps/{uploaded.name}\n"
     assert shown.stderr.startswith("3 runs: ")
-    _assert_whole(runs / "tiny", server, uploaded)
+    assert_whole(runs / "tiny", server, uploaded)
 
 
 def test_a_sync_that_is_killed_is_called_again(runs: Path, server: Server, tmp_path: Path):
@@ -139,33 +84,33 @@ def test_a_sync_that_is_killed_is_called_again(runs: Path, server: Server, tmp_p
         server.until(lambda state: any(run.history for run in state.runs()))
         process.kill()
     server.faults.slow_seconds = 0
-    told = _synced(runs)  # when what the killed one had begun has ended
+    told = synced(runs)  # when what the killed one had begun has ended
     assert told.failed == ()
     (uploaded,) = server.state.sweeps()
-    _assert_whole(runs / "tiny", server, uploaded)
+    assert_whole(runs / "tiny", server, uploaded)
 
 
 def test_a_run_that_was_paused_is_one_run(text: Path, tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch):
     runs = tmp_path / "runs"
-    spec = _spec(text, search={"model.depth": [2]}, budget={"flops": 4e9})
+    spec = offline(text, search={"model.depth": [2]}, budget={"flops": 4e9})
     with closing(sweep(spec, runs, workers=1, device="cpu")) as pictures:
         for picture in pictures:
             if any(run.val_nll is not None for run in picture.running):
                 break
-    assert _synced(runs).unfinished == 1
+    assert synced(runs).unfinished == 1
     assert list(server.state.runs()) == []
-    _finish(spec, runs)
+    finish(spec, runs)
     assert len(list(runs.glob("tiny/*/wandb/offline-run-*"))) == 2
-    assert _synced(runs).uploaded == 1
+    assert synced(runs).uploaded == 1
     (uploaded,) = server.state.sweeps()
-    _assert_whole(runs / "tiny", server, uploaded)
+    assert_whole(runs / "tiny", server, uploaded)
 
 
 def test_without_a_server_nothing_is_lost(runs: Path, server: Server, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(wandb_connecting, "REQUEST_SECONDS", 3)
     server.faults.gone = True
     with pytest.raises(InputError, match="does not answer"):
-        _synced(runs)
+        synced(runs)
     server.faults.gone = False
     pictures = sync(runs / "tiny", facts_reader())
     next(pictures)
@@ -173,16 +118,16 @@ def test_without_a_server_nothing_is_lost(runs: Path, server: Server, monkeypatc
     with pytest.raises(RunError, match="call the same command again"), closing(pictures):
         list(pictures)
     server.faults.gone = False
-    assert _synced(runs).uploaded == 3
+    assert synced(runs).uploaded == 3
 
 
 def test_what_the_client_did_not_hear_of_a_run_comes_from_the_ledger(runs: Path, server: Server):
     for file in runs.glob("tiny/*/wandb/*/*.wandb"):
         kept = read_log(file.read_bytes())
         file.write_bytes(write_log(kept[: len(kept) * 2 // 3]))  # its process was killed, training went on
-    assert _synced(runs).uploaded == 3
+    assert synced(runs).uploaded == 3
     (uploaded,) = server.state.sweeps()
-    _assert_whole(runs / "tiny", server, uploaded)
+    assert_whole(runs / "tiny", server, uploaded)
 
 
 def test_one_damaged_file_does_not_hold_up_the_others(runs: Path, server: Server):
@@ -190,7 +135,7 @@ def test_one_damaged_file_does_not_hold_up_the_others(runs: Path, server: Server
     whole = bytearray(file.read_bytes())
     whole[100] ^= 1
     file.write_bytes(whole)
-    told = _synced(runs)
+    told = synced(runs)
     assert (told.uploaded, [failure.run_id for failure in told.failed]) == (2, ["tiny-0001-s0"])
     assert f"{file} cannot be read: it is damaged" in told.failed[0].reason
     assert next(server.state.sweeps()).state == "RUNNING"
@@ -198,19 +143,19 @@ def test_one_damaged_file_does_not_hold_up_the_others(runs: Path, server: Server
 
 def test_a_sweep_that_is_running_or_has_nothing_for_w_and_b_is_refused(runs: Path, server: Server):
     with writing(runs / "tiny"), pytest.raises(InputError, match="is being run by pid"):
-        _synced(runs)
+        synced(runs)
     for folder in runs.glob("tiny/*/wandb"):
         shutil.rmtree(folder)
     with pytest.raises(InputError, match="kept no run"):
-        _synced(runs)
+        synced(runs)
 
 
 def test_a_sweep_has_one_place(runs: Path, server: Server):
     server.state.entities.add("team")
-    _synced(runs, entity="team", project="q")
-    assert _synced(runs).there == 3
+    synced(runs, entity="team", project="q")
+    assert synced(runs).there == 3
     with pytest.raises(InputError, match="is at W&B already: team/q/"):
-        _synced(runs, entity="ann")
+        synced(runs, entity="ann")
     assert {(run.entity, run.project) for run in server.state.runs()} == {("team", "q")}
 
 
@@ -219,68 +164,24 @@ def test_an_optuna_sweep_is_uploaded_without_a_sweep(runs: Path, server: Server)
         kept = json.loads(ledger.meta("spec") or "")
         ledger.set_meta({"spec": json.dumps(kept | {"engine": {"kind": "optuna", "sampler": "grid"}})})
     for log in runs.glob("tiny/*/wandb/*/*.wandb"):
-        log.write_bytes(joined([log.read_bytes()], "").log_after(None))
-    assert (_synced(runs).uploaded, _synced(runs).there) == (3, 3)
+        rewrite(log, "")
+    assert (synced(runs).uploaded, synced(runs).there) == (3, 3)
     assert list(server.state.sweeps()) == []
     assert len(list(server.state.runs())) == 3
 
 
 def test_what_an_agent_kept_goes_to_the_sweep_that_it_trained_for(runs: Path, server: Server):
-    _synced(runs)
+    synced(runs)
     (uploaded,) = server.state.sweeps()
     server.state.projects["ann", "p"].runs.clear()
     for log in runs.glob("tiny/*/wandb/*/*.wandb"):
-        log.write_bytes(joined([log.read_bytes()], uploaded.name).log_after(None))
+        rewrite(log, uploaded.name)
         log.parent.rename(log.parent.with_name(log.parent.name.removeprefix("offline-")))  # as of an online run
     agents = runs / f"tiny-{uploaded.name}"
     agents.mkdir()
     (runs / "tiny" / "wandb-sweep.json").unlink()
     (runs / "tiny").rename(agents / "abcd1234")
-    told = _synced(runs, agents.name)
+    told = synced(runs, agents.name)
     assert (told.uploaded, told.failed) == (3, ())
-    _assert_whole(agents / "abcd1234", server, uploaded)
+    assert_whole(agents / "abcd1234", server, uploaded)
     assert len(list(server.state.sweeps())) == 1
-
-
-def _spec(text: Path, **changes: Any) -> SweepSpec:
-    data = json.loads(json.dumps(SPEC | changes))
-    data["experiment"]["corpus"] = {"path": str(text)}
-    return offline_spec(SweepSpec.model_validate_json(json.dumps(data)))
-
-
-def _finish(spec: SweepSpec, runs: Path) -> None:
-    for _ in sweep(spec, runs, workers=1, device="cpu"):
-        pass
-
-
-def _synced(runs: Path, name: str = "tiny", **where: Any) -> SyncProgress:
-    *_, last = sync(runs / name, facts_reader(), **where)
-    return last
-
-
-def _assert_whole(ledger_folder: Path, server: Server, uploaded: Sweep) -> None:
-    """Every run of the ledger is there once, under the sweep, with its curve, its results and its group."""
-    there = {run.name: run for run in server.state.runs()}
-    with reading(ledger_folder) as ledger:
-        records = ledger.records()
-        assert len(there) == len(records)
-        for record in records:
-            _assert_same(ledger, record, there, uploaded)
-
-
-def _assert_same(ledger: Ledger, record: Record, there: dict[str, Run], uploaded: Sweep) -> None:
-    spec = SweepSpec.model_validate_json(ledger.meta("spec") or "")
-    place = place_of(spec, record)
-    assert place is not None
-    run = there[place.run_id or ""]
-    assert (run.sweep, run.group, run.state, run.exit_code) == (uploaded.name, place.group, "finished", 0)
-    measured = [(each.step, each.val_nll) for _, each in ledger.measurements(record.run_id)]
-    assert [(line["_step"], line["val_nll"]) for line in run.lines] == measured
-    assert (run.summary["val_nll"], run.summary["state"]) == (record.val_nll, record.state)
-    assert run.settings["settings"]["model"]["depth"] == record.settings["model.depth"]
-
-
-def _nobody_logged_in(patch: pytest.MonkeyPatch, home: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("WANDB_")]:
-        patch.delenv(name)
-    patch.setenv("HOME", str(home))
