@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.console import Console
 
 from tlm_sweeps.console.syncing import sync_bar, sync_sentence, sync_troubles
@@ -18,11 +20,14 @@ def test_what_came_of_it_is_one_line():
 def test_what_is_not_there_is_told_with_its_reason():
     failed = (Failure("tiny-0003-s0", "W&B does not have it"),)
     progress = SyncProgress(sweep="tiny", url="", total=1, failed=failed, unfinished=2, untracked=1)
+    progress = replace(progress, superseded=3, warnings=("run_cap is too large",))
     assert sync_sentence(progress) == "1 run: 0 uploaded, 0 there already, 1 failed"
     told = "\n".join(sync_troubles(progress))
     assert "tiny-0003-s0: W&B does not have it" in told
     assert "2 runs not over yet" in told
     assert "1 run left out" in told
+    assert "3 trainings left out" in told
+    assert "run_cap is too large" in told
 
 
 def test_the_bar_counts_what_is_under_way():

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tlm_sweeps.search.wandb.joining import joined
+from tlm_sweeps.search.wandb.joining import JoinedRun, joined
 from tlm_sweeps.search.wandb.transaction_log import DamagedLogError, read_log, write_log
 
 BLOCK = 32 * 1024
@@ -50,7 +50,7 @@ def test_damage_is_told_and_not_passed_over():
 def test_w_and_b_reads_what_is_written_and_only_the_sweep_has_changed(tmp_path: Path):
     original = write_log([_run(), *(_history(step, "p" * 9000) for step in range(20)), _exit(0)])
     (tmp_path / "run-a.wandb").write_bytes(original)
-    (tmp_path / "run-b.wandb").write_bytes(joined([original], "abcd1234").log_after(None))
+    (tmp_path / "run-b.wandb").write_bytes(_whole_log(joined([original], "abcd1234")))
     before, after = _inspected(tmp_path / "run-a.wandb"), _inspected(tmp_path / "run-b.wandb")
     assert len(before) == 22
     assert before[0]["run"].pop("sweep_id") == "local000"
@@ -62,19 +62,22 @@ def test_sessions_are_joined_in_the_order_of_their_start():
     first = write_log([_run(seconds=1), _history(10), _history(20), _history(30), _summary("failed"), _exit(1)])
     second = write_log([_run(seconds=2), _history(30, "again"), _history(40), _summary("complete"), _exit(0)])
     whole = joined([second, first], None)
-    assert [step for _, step, _ in whole.entries if step is not None] == [10, 20, 30, 40]
+    assert [kind for kind, _, _ in whole.entries].count("run") == 1
     assert [kind for kind, _, _ in whole.entries].count("exit") == 1
-    assert (whole.last_step, whole.points, whole.state) == (40, 4, "complete")
-    assert _steps(whole.log_after(20)) == [30, 40]
-    assert _steps(whole.log_after(None)) == [10, 20, 30, 40]
-    assert whole.step_at(3) == 30
-    assert b"again" in whole.log_after(None)
+    assert (whole.last_step, whole.steps, whole.state) == (40, (10, 20, 30, 40), "complete")
+    assert _steps(whole.log_of({10, 40})) == [10, 40]
+    assert _steps(_whole_log(whole)) == [10, 20, 30, 40]
+    assert b"again" in _whole_log(whole)
 
 
 def test_a_file_in_which_no_run_was_opened_is_no_session():
-    assert joined([write_log([_history(1)]), write_log([_run(), _history(5)])], None).points == 1
+    assert joined([write_log([_history(1)]), write_log([_run(), _history(5)])], None).steps == (5,)
     with pytest.raises(DamagedLogError, match="no run"):
         joined([write_log([])], None)
+
+
+def _whole_log(run: JoinedRun) -> bytes:
+    return run.log_of(run.steps)
 
 
 def _steps(log: bytes) -> list[int]:

@@ -28,7 +28,7 @@ class Work:
     def empty(self) -> None:
         """Make the folder anew."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir()
+        self.folder.mkdir(exist_ok=True)  # a service whose client was ended may still write for a moment
 
 
 @contextmanager

@@ -24,8 +24,8 @@ from tlm_sweeps.search.wandb.transaction_log import DamagedLogError
 from tlm_sweeps.search.wandb.uploaded import destination_of, sweep_at
 from tlm_sweeps.search.wandb.uploading import MARK, Complaints, Upload, upload, what_was_said
 
-_PAGE = 50
-"""Runs taken at a time: one question to the server before, one `wandb sync`, one question after."""
+RUNS_AT_A_TIME = 50
+"""One question to the server before, one `wandb sync`, one question after."""
 _ARRIVING_SECONDS = 15.0
 """How long the server may take to show what it was sent."""
 _ASKING_SECONDS = 1.0
@@ -102,8 +102,8 @@ def sync(
             warnings=sweep.warnings,
         )
         yield progress
-        for start in range(0, len(local.runs), _PAGE):
-            progress = yield from _page(progress, local.runs[start : start + _PAGE], server, sweep.id, work)
+        for start in range(0, len(local.runs), RUNS_AT_A_TIME):
+            progress = yield from _page(progress, local.runs[start : start + RUNS_AT_A_TIME], server, sweep.id, work)
         if sweep.id is not None and not local.unfinished and not progress.failed:
             server.end_sweep(sweep.id)
 

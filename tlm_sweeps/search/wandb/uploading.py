@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,7 +72,7 @@ class Upload:
         return log
 
 
-def upload(uploads: Sequence[Upload], folder: Path, entity: str, project: str, lock: int) -> Iterator[int]:
+def upload(uploads: Sequence[Upload], folder: Path, entity: str, project: str, lock: int) -> Generator[int]:
     """Have `wandb sync` upload some runs.
 
     Args:
@@ -157,7 +157,7 @@ def _watched(process: subprocess.Popen[bytes], logs: Sequence[Path], patience_se
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End it and wandb-core, which it has started."""
+    """End it; wandb-core, which it has started, sees that it is gone and follows."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:
             return

@@ -15,6 +15,7 @@ from tlm_sweeps.corpora.facts import facts_reader
 from tlm_sweeps.runs.ledger import Ledger, reading
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.sweeping import sweep
+from tlm_sweeps.search.wandb.joining import joined
 from tlm_sweeps.search.wandb.offline import offline_spec, place_of
 from tlm_sweeps.search.wandb.syncing import SyncProgress, sync
 from tlm_sweeps.spec.sweep import SweepSpec
@@ -50,6 +51,12 @@ def synced(runs: Path, name: str = "tiny", **where: Any) -> SyncProgress:
     return last
 
 
+def rewrite(log: Path, sweep_id: str) -> None:
+    """Make a kept run one of another sweep; empty: of none."""
+    run = joined([log.read_bytes()], sweep_id)
+    log.write_bytes(run.log_of(run.steps))
+
+
 def assert_whole(ledger_folder: Path, server: Server, uploaded: Sweep) -> None:
     """Every run of the ledger is there once, under the sweep, with its curve, its results and its group."""
     there = {run.name: run for run in server.state.runs()}
@@ -67,7 +74,9 @@ def _assert_same(ledger: Ledger, record: Record, there: dict[str, Run], uploaded
     run = there[place.run_id or ""]
     assert (run.sweep, run.group, run.state, run.exit_code) == (uploaded.name, place.group, "finished", 0)
     measured = [(each.step, each.val_nll) for _, each in ledger.measurements(record.run_id)]
-    assert [(line["_step"], line["val_nll"]) for line in run.lines] == measured
+    # What was missing in the midst comes behind: the server appends.
+    assert sorted((line["_step"], line["val_nll"]) for line in run.lines) == measured
+    assert run.summary["spent_flops"] == run.summary[f"train_flops_{record.account}"]
     assert (run.summary["val_nll"], run.summary["state"]) == (record.val_nll, record.state)
     assert run.settings["settings"]["model"]["depth"] == record.settings["model.depth"]
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.search.wandb.sync.offline_sweep import assert_whole, finish, offline, synced
+from tests.search.wandb.sync.offline_sweep import assert_whole, finish, offline, rewrite, synced
 from tests.wandb_server.serving import Server
 from tlm_sweeps.corpora.facts import facts_reader
 from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.runs.ledger import reading, writing
 from tlm_sweeps.search.sweeping import sweep
+from tlm_sweeps.search.wandb import syncing
 from tlm_sweeps.search.wandb.joining import joined
 from tlm_sweeps.search.wandb.offline import place_of
 from tlm_sweeps.search.wandb.syncing import sync
@@ -37,28 +38,20 @@ def test_an_offline_sweep_is_kept_under_one_sweep_with_ids_that_follow_from_it(k
         assert joined([log.read_bytes()], None).sweep_id == place.sweep_id
 
 
-def test_an_offline_sweep_is_uploaded_once_however_often_it_issynced(runs: Path, server: Server):
-    first, second = synced(runs), synced(runs)
+def test_an_offline_sweep_is_uploaded_once_however_often_it_is_synced(runs: Path, server: Server):
+    first = synced(runs)
     assert (first.uploaded, first.there, first.failed) == (3, 0, ())
-    assert (second.uploaded, second.there, second.failed) == (0, 3, ())
     (uploaded,) = server.state.sweeps()
+    assert uploaded.state == "FINISHED"
+    uploaded.state = "CANCELED"  # by somebody, who is not overruled
+    second = synced(runs)
+    assert (second.uploaded, second.there, second.failed) == (0, 3, ())
     assert first.url == f"{server.url}/ann/p/sweeps/{uploaded.name}"
-    assert (uploaded.state, uploaded.config["name"], uploaded.config["method"]) == ("FINISHED", "tiny", "grid")
+    assert (uploaded.state, uploaded.config["name"], uploaded.config["method"]) == ("CANCELED", "tiny", "grid")
     assert json.loads(uploaded.config["parameters"]["tlm"]["value"])["spec"]["question"] == "Which depth?"
     assert_whole(runs / "tiny", server, uploaded)
     assert not list((runs / "tiny").glob(".wandb-sync/*"))
     assert len(list(runs.glob("tiny/*/wandb/offline-run-*/*.wandb.synced"))) == 3  # which W&B's own `sync` looks for
-
-
-def test_runs_that_arrived_in_part_are_completed(runs: Path, server: Server):
-    synced(runs)
-    (uploaded,) = server.state.sweeps()
-    first, second, _ = server.state.runs_of(uploaded)
-    first.history, first.summary, first.state = {0: first.history[0]}, {}, "crashed"  # the end did not arrive
-    second.summary = {}  # the results did not
-    told = synced(runs)
-    assert (told.uploaded, told.there, told.failed) == (2, 1, ())
-    assert_whole(runs / "tiny", server, uploaded)
 
 
 def test_a_sync_that_is_interrupted_is_called_again(runs: Path, server: Server, tmp_path: Path):
@@ -99,6 +92,7 @@ def test_a_run_that_was_paused_is_one_run(text: Path, tmp_path: Path, server: Se
                 break
     assert synced(runs).unfinished == 1
     assert list(server.state.runs()) == []
+    assert next(server.state.sweeps()).state == "RUNNING"  # more will come
     finish(spec, runs)
     assert len(list(runs.glob("tiny/*/wandb/offline-run-*"))) == 2
     assert synced(runs).uploaded == 1
@@ -130,7 +124,8 @@ def test_what_the_client_did_not_hear_of_a_run_comes_from_the_ledger(runs: Path,
     assert_whole(runs / "tiny", server, uploaded)
 
 
-def test_one_damaged_file_does_not_hold_up_the_others(runs: Path, server: Server):
+def test_one_damaged_file_does_not_hold_up_the_others(runs: Path, server: Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(syncing, "RUNS_AT_A_TIME", 2)
     file = next(runs.glob("tiny/tiny-0001-s0/wandb/*/*.wandb"))
     whole = bytearray(file.read_bytes())
     whole[100] ^= 1
@@ -157,9 +152,18 @@ def test_a_sweep_has_one_place(runs: Path, server: Server):
     with pytest.raises(InputError, match="is at W&B already: team/q/"):
         synced(runs, entity="ann")
     assert {(run.entity, run.project) for run in server.state.runs()} == {("team", "q")}
+    file = runs / "tiny" / "wandb-sweep.json"
+    elsewhere = "https://wandb.example"
+    file.write_text(
+        file.read_text(encoding="utf-8").replace(f'"base_url": "{server.url}"', f'"base_url": "{elsewhere}"')
+    )
+    with pytest.raises(InputError, match=f"is at W&B already: team/q/.* at {elsewhere}"):
+        synced(runs)
 
 
-def test_an_optuna_sweep_is_uploaded_without_a_sweep(runs: Path, server: Server):
+def test_an_optuna_sweep_is_uploaded_without_a_sweep(runs: Path, server: Server, monkeypatch: pytest.MonkeyPatch):
+    for name, value in {"WANDB_RUN_ID": "other", "WANDB_RESUME": "must", "WANDB_SWEEP_ID": "zzzzzzzz"}.items():
+        monkeypatch.setenv(name, value)  # of whatever this is called in: these are other runs
     with writing(runs / "tiny") as ledger:
         kept = json.loads(ledger.meta("spec") or "")
         ledger.set_meta({"spec": json.dumps(kept | {"engine": {"kind": "optuna", "sampler": "grid"}})})
@@ -167,7 +171,7 @@ def test_an_optuna_sweep_is_uploaded_without_a_sweep(runs: Path, server: Server)
         rewrite(log, "")
     assert (synced(runs).uploaded, synced(runs).there) == (3, 3)
     assert list(server.state.sweeps()) == []
-    assert len(list(server.state.runs())) == 3
+    assert {run.name for run in server.state.runs()} == {_id_of(log) for log in runs.glob("tiny/*/wandb/*/*.wandb")}
 
 
 def test_what_an_agent_kept_goes_to_the_sweep_that_it_trained_for(runs: Path, server: Server):
@@ -185,3 +189,13 @@ def test_what_an_agent_kept_goes_to_the_sweep_that_it_trained_for(runs: Path, se
     assert (told.uploaded, told.failed) == (3, ())
     assert_whole(agents / "abcd1234", server, uploaded)
     assert len(list(server.state.sweeps())) == 1
+    server.delete_sweep(uploaded.name)
+    told = synced(runs, agents.name)
+    assert (told.there, told.uploaded, len(told.failed)) == (0, 0, 3)
+    assert {failure.reason for failure in told.failed} == {
+        f"the sweep {uploaded.name} that it belongs to is not at W&B any more"
+    }
+
+
+def _id_of(log: Path) -> str:
+    return log.stem.removeprefix("run-")
