@@ -18,7 +18,7 @@ sweep: $(VENV)/.ready-run
 
 test: check
 	@echo "tests, $(WORKERS) at a time"
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(WORKERS)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(WORKERS) --dist worksteal
 
 setup: $(VENV)/.ready-dev
 

@@ -140,17 +140,19 @@ class Destination:
         """Make a sweep, whatever the server thinks of its configuration: its runs are trained already.
 
         Raises:
+            InputError: when the account has no such entity.
             RunError: when the server does not answer or refuses it.
         """
         from wandb.apis.public.sweeps import _upsert_sweep
 
-        try:
-            with _as_it_was():
-                sweep, warnings = _upsert_sweep(self._api, dict(config), entity=self.entity, project=self.project)
-        except Exception as error:
-            # What is not answered may have been done: the client sends it again, and so does whoever calls again.
-            hint = self._to_be_deleted if is_unanswered(error) else "`tlm-sweeps doctor` says what works"
-            raise RunError(f"W&B did not make the sweep: {_first_line(error)}", hint=hint) from error
+        with naming_unknown_entity(self._api, self.entity):
+            try:
+                with _as_it_was():
+                    sweep, warnings = _upsert_sweep(self._api, dict(config), entity=self.entity, project=self.project)
+            except Exception as error:
+                # What is not answered may have been done: the client sends it again, and so does whoever calls again.
+                hint = self._to_be_deleted if is_unanswered(error) else "`tlm-sweeps doctor` says what works"
+                raise RunError(f"W&B did not make the sweep: {_first_line(error)}", hint=hint) from error
         return MadeSweep(str(sweep["name"]), tuple(warnings))
 
     def end_sweep(self, sweep_id: str) -> None:
