@@ -1,7 +1,8 @@
 """What attention does between its projections: values mixed by the softmax of scaled scores.
 
-torch's `scaled_dot_product_attention`, except in bfloat16 on a CPU, where its backward pass is six times slower than
-the products and the softmax by themselves. It knows no weights.
+torch's `scaled_dot_product_attention`, except on a CPU in bfloat16, where its backward pass is six times slower than
+the products and the softmax by themselves, and on a CPU with dropout, where it computes what causality hides. It knows
+no weights.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+
+from tlm_sweeps.models.dropping import dropped
 
 _ROWS = 64
 """Queries that are scored at a time, against the keys up to the last of them: what lies beyond is not computed."""
@@ -34,7 +37,7 @@ def mixed(
         causal: whether the q = t queries see only what came before.
         dropout: share of the attention weights that are dropped.
     """
-    if query.dtype == torch.bfloat16 and query.device.type == "cpu":
+    if query.device.type == "cpu" and (query.dtype == torch.bfloat16 or dropout > 0):
         return _by_products(query, key, value, causal=causal, dropout=dropout)
     grouped = query.shape[1] != key.shape[1]
     return functional.scaled_dot_product_attention(
@@ -83,7 +86,7 @@ def _mixed_rows(
         scores = torch.bmm(flat, key.transpose(1, 2)) * scale
     else:
         scores = torch.baddbmm(unseen.repeat(repeats, 1), flat, key.transpose(1, 2), alpha=scale)
-    weights = functional.dropout(torch.softmax(scores, dim=-1), dropout)
+    weights = dropped(torch.softmax(scores, dim=-1), dropout)
     return torch.bmm(weights, value).view(-1, repeats, queries, width)
 
 

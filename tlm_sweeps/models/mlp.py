@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from tlm_sweeps.compute.counting import Predict
+from tlm_sweeps.models.dropping import Dropout
 from tlm_sweeps.models.language_model import LanguageModel
 from tlm_sweeps.models.layers import Dense, Precision, lowered
 from tlm_sweeps.spec.models import MlpModel, width_of
@@ -23,10 +24,10 @@ class Mlp(LanguageModel):
         self.hidden_layers = nn.Sequential(
             Dense(model.context * width, hidden),
             activation(),
-            nn.Dropout(model.dropout),
+            Dropout(model.dropout),
             Dense(hidden, hidden),
             activation(),
-            nn.Dropout(model.dropout),
+            Dropout(model.dropout),
         )
         self.head = Dense(hidden, vocabulary_size)
 

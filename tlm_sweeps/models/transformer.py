@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from tlm_sweeps.compute.counting import Predict
 from tlm_sweeps.models.attention import CausalAttention
+from tlm_sweeps.models.dropping import Dropout
 from tlm_sweeps.models.language_model import LanguageModel
 from tlm_sweeps.models.layers import Dense, LayerNorm, Precision, RMSNorm, lowered
 from tlm_sweeps.models.positions import rotation_table, sinusoids
@@ -128,8 +129,8 @@ class Transformer(LanguageModel):
         return x
 
 
-def _dropout(model: BlockModel, place: DropoutPlace) -> nn.Dropout:
-    return nn.Dropout(model.dropout if place in model.dropout_at else 0.0)
+def _dropout(model: BlockModel, place: DropoutPlace) -> Dropout:
+    return Dropout(model.dropout if place in model.dropout_at else 0.0)
 
 
 def _norm(model: BlockModel) -> nn.Module:
