@@ -107,7 +107,7 @@ def test_agents_beside_the_launch_train_every_setting_once_and_leave_the_report(
 def test_ctrl_c_pauses_the_agents_and_the_same_command_goes_on(
     server: Server, launching: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ):
-    long = ("--set", "budget.flops=4e9", "--set", "search={model.depth: [1]}", "--set", "baselines=null")
+    long = ("--set", "budget.flops=3e10", "--set", "search={model.depth: [1]}", "--set", "baselines=null")
     process = launching("--agents", "1", *long)
     server.until(lambda state: next(run for run in state.runs() if run.history), PATIENCE_SECONDS)
     os.kill(process.pid, signal.SIGINT)

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from tlm_sweeps.compute.planning import plan_trial
-from tlm_sweeps.corpora.facts import facts_reader
+from tests.train_orders import train_order
 from tlm_sweeps.runs.ledger import reading
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.messages import TrainOrder
 from tlm_sweeps.search.sweeping import sweep
-from tlm_sweeps.spec.sweep import SweepSpec, TrackingSpec
+from tlm_sweeps.spec.sweep import SweepSpec
 
 SPEC: dict[str, Any] = {
     "name": "tiny",
@@ -60,28 +59,7 @@ def order_of() -> Callable[[SweepSpec, Path], TrainOrder]:
     """Makes an order to train the spec's own experiment, with a verdict awaited after each measurement."""
 
     def made(spec: SweepSpec, folder: Path) -> TrainOrder:
-        planned = plan_trial(spec, {}, facts_reader())
-        assert planned.matched is not None
-        return TrainOrder(
-            run_id="r",
-            lease=1,
-            sweep="s",
-            sweep_fingerprint="f",
-            trial=0,
-            seed=0,
-            experiment=planned.matched.experiment,
-            steps=planned.matched.steps.total,
-            windows_per_epoch=planned.matched.steps.windows_per_epoch,
-            settings={},
-            budget_flops=planned.budget_flops,
-            account="matmul",
-            n_params=1,
-            folder=str(folder),
-            checkpoints=(),
-            judged=True,
-            tracking=TrackingSpec(),
-            provenance={},
-        )
+        return train_order(spec, folder, run_id="r", judged=True)
 
     return made
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from tlm_sweeps.compute.planning import plan_trial
-from tlm_sweeps.corpora.facts import facts_reader
+from tests.train_orders import train_order
 from tlm_sweeps.search.messages import REPORTS, Ended, Pause, StackOrder, Told, TrainOrder
 from tlm_sweeps.search.worker import Worker
 from tlm_sweeps.spec.sweep import SweepSpec, TrackingSpec
@@ -34,28 +33,11 @@ SPEC = {
 def order(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> TrainOrder:
     """To train it, told to a server."""
     monkeypatch.setenv("TLM_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    planned = plan_trial(SweepSpec.model_validate(SPEC), {}, facts_reader())
-    assert planned.matched is not None
-    return TrainOrder(
-        run_id="long-0000-s0",
-        lease=1,
-        sweep="long",
-        sweep_fingerprint="f",
-        trial=0,
-        seed=0,
-        experiment=planned.matched.experiment,
-        steps=planned.matched.steps.total,
-        windows_per_epoch=planned.matched.steps.windows_per_epoch,
-        settings={},
-        budget_flops=planned.budget_flops,
-        account="matmul",
-        n_params=1,
-        folder=str(tmp_path / "run"),
-        checkpoints=(),
-        judged=False,
+    return train_order(
+        SweepSpec.model_validate(SPEC),
+        tmp_path / "run",
         tracking=TrackingSpec(wandb="online", project="shapes", entity="ann"),
         place=WandbPlace(sweep_id="abcd1234", run_id="q7x1"),
-        provenance={},
     )
 
 

@@ -15,8 +15,7 @@ from tlm_sweeps.compute.planning import FactsOf, PlannedTrial, seeds_of
 from tlm_sweeps.compute.stacking import stack_key
 from tlm_sweeps.errors import RunError
 from tlm_sweeps.runs.ledger import Ledger, Proposal
-from tlm_sweeps.runs.planned import planned_record
-from tlm_sweeps.runs.provenance import with_corpus
+from tlm_sweeps.runs.planned import planned_record, planned_runs
 from tlm_sweeps.runs.record import Provenance, Record
 from tlm_sweeps.search.in_flight import InFlight, order_for
 from tlm_sweeps.search.messages import (
@@ -193,10 +192,8 @@ class Coordinator:
         records: tuple[Record, ...] = ()
         name = self._proposer.name_of(proposal)
         if proposal.verdict == "trial":
-            facts = self._facts_of(planned.matched.experiment.corpus) if planned.matched else None
-            origin = with_corpus(self._provenance, facts) if facts else self._provenance
             seeds = seeds_of(self._spec)
-            records = tuple(planned_record(self._spec, proposal, planned, seed, origin, name) for seed in seeds)
+            records = planned_runs(self._spec, proposal, planned, seeds, self._facts_of, self._provenance, name)
         elif proposal.verdict == "infeasible":
             first = seeds_of(self._spec)[0]
             records = (planned_record(self._spec, proposal, planned, first, self._provenance, name),)

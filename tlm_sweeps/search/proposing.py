@@ -128,7 +128,7 @@ class Proposer:
 
     def name_of(self, proposal: Proposal) -> str:
         """What the trial's runs are called, before their seed."""
-        return f"{self._spec.name}-{proposal.number:04d}"
+        return trial_name(self._spec, proposal)
 
     def place_of(self, record: Record) -> WandbPlace | None:
         """Where a run belongs at W&B: in the offline sweep, where W&B is the engine; else it follows from the run."""
@@ -230,6 +230,11 @@ class Proposer:
             self._count(proposal)
             if proposal.baseline is None:
                 self._search_of(proposal).restore(_past(self._spec, proposal, runs.of_trial(proposal.number), curves))
+
+
+def trial_name(spec: SweepSpec, proposal: Proposal) -> str:
+    """What the runs of a trial are called, before their seed, wherever this machine proposes."""
+    return f"{spec.name}-{proposal.number:04d}"
 
 
 def _past(

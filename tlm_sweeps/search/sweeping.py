@@ -11,7 +11,7 @@ from tlm_sweeps.compute.crew import Crew, crew_for
 from tlm_sweeps.compute.feasibility import ensure_feasible
 from tlm_sweeps.compute.gpus import gpus
 from tlm_sweeps.compute.machine import this_machine
-from tlm_sweeps.compute.planning import FactsOf
+from tlm_sweeps.compute.planning import FactsOf, seeds_of
 from tlm_sweeps.corpora.facts import facts_reader
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs import provenance
@@ -19,6 +19,7 @@ from tlm_sweeps.runs.folders import sweep_folder
 from tlm_sweeps.runs.ledger import Ledger, writing
 from tlm_sweeps.search.coordinator import Coordinator
 from tlm_sweeps.search.devices import Asked, devices, room_on_gpus
+from tlm_sweeps.search.growing import add_missing_runs, ensure_seeds_fit
 from tlm_sweeps.search.pool import LocalPool
 from tlm_sweeps.search.progress import SweepProgress
 from tlm_sweeps.search.settling import with_precision
@@ -26,11 +27,9 @@ from tlm_sweeps.search.stacking import STACK, Stacking
 from tlm_sweeps.search.wandb.launched import ensure_not_launched
 from tlm_sweeps.spec.difference import difference
 from tlm_sweeps.spec.fingerprint import canonical_json, fingerprint
-from tlm_sweeps.spec.identity import identity
+from tlm_sweeps.spec.identity import identity, may_gain_seeds
 from tlm_sweeps.spec.sweep import SweepSpec
 
-_MAY_GROW = ("engine.trials", "budget.total")
-"""What may be raised under the same name: more of the same search."""
 _MAY_CHANGE = ("question", "tracking")
 """What has no bearing on any result."""
 
@@ -72,6 +71,7 @@ def sweep(
     crew = crew_of(spec, facts_of, workers, on_gpus=on_gpus)
     with writing(folder) as ledger:
         _ensure_same(spec, ledger, facts_of)
+        ensure_seeds_fit(spec, ledger, facts_of)
         origin = provenance.capture(argv, crew.threads)
         if on_gpus:
             origin = origin.model_copy(update={"device": ", ".join(sorted({gpu.name for gpu in gpus()}))})
@@ -86,6 +86,7 @@ def sweep(
         )
         with closing(LocalPool(crew.workers, folder, data_dir)) as pool:
             settled = with_precision(spec, ledger, pool, facts_of, where[0])
+            add_missing_runs(settled, ledger, facts_of, origin)
             stacking = Stacking(stack or (STACK if on_gpus else 1), room_on_gpus() if on_gpus else None)
             yield from Coordinator(settled, ledger, pool, facts_of, origin, identity(spec), where, stacking).run()
 
@@ -110,7 +111,7 @@ def _ensure_same(spec: SweepSpec, ledger: Ledger, facts_of: FactsOf) -> None:
         raise InputError(
             f"sweep `{spec.name}` exists with another spec:\n  {listed}",
             place=str(ledger.folder),
-            hint="give the changed sweep a name of its own, e.g. `--set name=" + spec.name + "-2`",
+            hint=f"{_seeds_hint(old, spec)}give the changed sweep a name of its own, e.g. `--set name={spec.name}-2`",
         )
     corpora = ledger.meta("corpora")
     if corpora != canonical_json(_corpora(spec, facts_of)):
@@ -128,7 +129,23 @@ def _comparable(spec: SweepSpec, wanted: SweepSpec) -> SweepSpec:
         update["engine"] = spec.engine.model_copy(update={"trials": wanted.engine.trials})
     if spec.budget and wanted.budget and _grows(spec.budget.total, wanted.budget.total):
         update["budget"] = spec.budget.model_copy(update={"total": wanted.budget.total})
+    if may_gain_seeds(spec) and _begins_with(seeds_of(spec), seeds_of(wanted)):
+        update["seeds"] = wanted.seeds
     return spec.model_copy(update=update)
+
+
+def _seeds_hint(old: SweepSpec, wanted: SweepSpec) -> str:
+    """How seeds may be added, where seeds were changed."""
+    if seeds_of(old) == seeds_of(wanted):
+        return ""
+    if may_gain_seeds(old):
+        there = ", ".join(map(str, seeds_of(old)))
+        return "" if _begins_with(seeds_of(old), seeds_of(wanted)) else f"let `seeds` begin with {there}; or "
+    return "seeds can be added to a grid or random search by Optuna with `pruner: none`, which no result steers; "
+
+
+def _begins_with(old: tuple[int, ...], new: tuple[int, ...]) -> bool:
+    return new[: len(old)] == old
 
 
 def _grows(old: int | None, new: int | None) -> bool:

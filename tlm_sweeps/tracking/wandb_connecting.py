@@ -52,13 +52,13 @@ def connected() -> Iterator[wandb.Api]:
             raise InputError(f"W&B at {server} refuses the API key", hint=hint) from None
         if isinstance(cause, WandbApiFailedError):
             raise _no_answer(server) from None
-        raise InputError(f"the W&B login cannot be used: {_first_line(error)}", hint=hint) from None
+        raise InputError(f"the W&B login cannot be used: {first_line(error)}", hint=hint) from None
     except UsageError as error:
-        raise InputError(f"W&B cannot be used: {_first_line(error)}", hint=hint) from None
+        raise InputError(f"W&B cannot be used: {first_line(error)}", hint=hint) from None
     except (WandbApiFailedError, CommError) as error:
         if is_unanswered(error):
             raise _no_answer(server) from None
-        raise InputError(f"W&B at {server} refused a request: {_first_line(error)}", hint=hint) from None
+        raise InputError(f"W&B at {server} refused a request: {first_line(error)}", hint=hint) from None
 
 
 def _settings() -> dict[str, Any]:
@@ -104,5 +104,6 @@ def _no_answer(server: str) -> InputError:
     return InputError(f"W&B at {server} does not answer", hint=hint)
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0][:300]
+def first_line(error: BaseException) -> str:
+    """What a failed request says, as far as people read it: answers of servers can be pages long."""
+    return str(error).strip().partition("\n")[0][:300] or type(error).__name__

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.search.wandb.conftest import Agents
 from tests.wandb_server.asking import CREATE_AGENT, ask, heartbeat
 from tests.wandb_server.serving import KEY, Server
 from tlm_sweeps.runs.ledger import reading
@@ -57,6 +58,33 @@ def test_the_trial_of_a_killed_agent_is_trained_by_the_other_one(
     assert run.summary["val_nll"] == twin.val_nll, "bit for bit, as if nothing had happened"
     (record,) = records_of(agents, run.name)
     assert record.val_nll == twin.val_nll
+
+
+@pytest.mark.parametrize("place", ["elsewhere", "machine"])
+def test_a_further_seed_whose_machine_died_is_trained_under_its_id_with_its_seed(
+    server: Server, tiny: Tiny, launched: Launched, tmp_path: Path, place: str
+):
+    search = {"training.learning_rate": {"log_uniform": [1e-3, 1e-2]}}
+    engine = {"kind": "wandb", "method": "random", "trials": 1}
+    agents = launched(tiny(search=search, engine=engine, seeds=2, budget={"flops": 6e9}))
+    first = agents.ours()
+    run = server.until(lambda state: next(run for run in state.runs() if run.name.endswith("-s1") and run.lines))
+    os.killpg(first.pid, signal.SIGKILL)
+    server.state.silence_seconds = 0.5
+    server.until(lambda _: run.state == "preempted")
+    server.state.silence_seconds = 300.0
+    (tmp_path / place).mkdir(exist_ok=True)
+    others = Agents(agents.path, tmp_path / place)
+    try:
+        others.ours()
+        others.finish()
+    finally:
+        others.close()
+    told = {each.name: (each.summary["state"], each.settings["seed"]) for each in server.state.runs()}
+    assert told == {run.name: ("complete", 1), run.name.removesuffix("-s1"): ("complete", 0)}
+    trained = server.state.run(run.name.removesuffix("-s1"))
+    assert trained.opened == 1, "the first seed is over and nobody's to train again"
+    assert run.summary["val_nll"] != trained.summary["val_nll"]
 
 
 def test_a_terminated_agent_pauses_and_whoever_comes_next_goes_on_from_its_checkpoint(

@@ -51,16 +51,7 @@ def frontier_grid(results: SweepResults, runs: RunsOf) -> wr.PanelGrid:
     """NLL against spent FLOPs on a logarithmic axis: every run's curve, and the running minimum over final points."""
     wr, _ = reports()
     spent = f"train_flops_{results.account}"
-    curves = wr.LinePlot(
-        title="NLL against training FLOPs",
-        x="spent_flops",
-        y=["val_nll"],
-        log_x=True,
-        title_x=_spent(results),
-        title_y=_NLL,
-        max_runs_to_show=_MOST_CURVES,
-        layout=wr.Layout(0, 0, _WHOLE, 10),
-    )
+    curves = _nll_curves(results, "NLL against training FLOPs", wr.Layout(0, 0, _WHOLE, 10))
     ends = wr.ScatterPlot(
         title="Where runs ended, and the frontier",
         x=wr.SummaryMetric(spent),
@@ -102,16 +93,7 @@ def isoflop_grid(results: SweepResults, runs: RunsOf) -> wr.PanelGrid | None:
         log_z=True,
         layout=wr.Layout(0, 0, _WHOLE, 10),
     )
-    curves = wr.LinePlot(
-        title="Curves of all budgets",
-        x="spent_flops",
-        y=["val_nll"],
-        log_x=True,
-        title_x=_spent(results),
-        title_y=_NLL,
-        max_runs_to_show=_MOST_CURVES,
-        layout=wr.Layout(0, 10, _WHOLE, 8),
-    )
+    curves = _nll_curves(results, "Curves of all budgets", wr.Layout(0, 10, _WHOLE, 8))
     runsets = [runs.runset(f"{format_budget(each)} a run", _columns(results), each) for each in flops]
     return wr.PanelGrid(runsets=runsets, panels=[by_size, curves])
 
@@ -141,6 +123,21 @@ def curves_grid(results: SweepResults, runs: RunsOf) -> wr.PanelGrid:
         for place, (name, title, axis) in enumerate(shown)
     ]
     return wr.PanelGrid(runsets=[runs.runset("Runs", _columns(results))], panels=plots)
+
+
+def _nll_curves(results: SweepResults, title: str, layout: wr.Layout) -> wr.LinePlot:
+    """Every run's validation NLL over what it had spent."""
+    wr, _ = reports()
+    return wr.LinePlot(
+        title=title,
+        x="spent_flops",
+        y=["val_nll"],
+        log_x=True,
+        title_x=_spent(results),
+        title_y=_NLL,
+        max_runs_to_show=_MOST_CURVES,
+        layout=layout,
+    )
 
 
 def _coordinate(axis: Axis) -> wr.ParallelCoordinatesPlotColumn:

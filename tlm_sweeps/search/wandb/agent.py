@@ -173,7 +173,6 @@ class Agent:
                 kept = kept_offer(ledger)
             if kept is not None:
                 return Train(type="resume", run_id=kept[0], args=kept[1])
-        told = told or self._known(first)
         return command if told is None else command.model_copy(update={"args": arguments_in(told.config)})
 
     def _trained(
@@ -242,7 +241,7 @@ class Agent:
         seed, mine = seeds_of(trial.spec)[0], trial.planned.fingerprint
         for run in self._service.runs():
             is_same = (run.config.get("fingerprint"), run.config.get("seed")) == (mine, seed)
-            if is_same and trial_of(run.run_id) != trial.offer.run_id and run.ending in ("complete", None):
+            if is_same and trial_of(run.run_id) != trial_of(trial.offer.run_id) and run.ending in ("complete", None):
                 return run.run_id
         return None
 
@@ -254,7 +253,7 @@ class Agent:
                 case Train():
                     self._later.append(command)
                 case Stop():
-                    stopped = stopped or trial_of(command.run_id) == run_id
+                    stopped = stopped or run_id in (command.run_id, trial_of(command.run_id))
                 case Exit():
                     # As W&B's own agents have it: whoever is sent away drops what it does, if W&B knew of it; but not
                     # because its sweep was deleted.

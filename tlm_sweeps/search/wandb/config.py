@@ -76,11 +76,6 @@ def carrier(spec: SweepSpec, texts: Iterable[CorpusFacts]) -> str:
     )
 
 
-def texts_of(spec: SweepSpec, facts_of: FactsOf) -> tuple[CorpusFacts, ...]:
-    """The texts that the sweep is known to read: all of them in a finite space, else those of a sample."""
-    return _texts(plan_sweep(spec, facts_of, sample=SAMPLE), facts_of)
-
-
 def early_end(spec: SweepSpec) -> Hyperband | None:
     """Hyperband over spent FLOPs: a run logs one line at each equal share of its budget, and W&B counts lines."""
     every = spec.experiment.evaluation.every

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.search.wandb.entities import naming_unknown_entity
-from tlm_sweeps.tracking.wandb_connecting import connected, is_unanswered, without_litter
+from tlm_sweeps.tracking.wandb_connecting import connected, first_line, is_unanswered, without_litter
 
 _PAGE = 100
 """Runs asked for at once, with their configs."""
@@ -152,7 +152,7 @@ class Destination:
             except Exception as error:
                 # What is not answered may have been done: the client sends it again, and so does whoever calls again.
                 hint = self._to_be_deleted if is_unanswered(error) else "`tlm-sweeps doctor` says what works"
-                raise RunError(f"W&B did not make the sweep: {_first_line(error)}", hint=hint) from error
+                raise RunError(f"W&B did not make the sweep: {first_line(error)}", hint=hint) from error
         return MadeSweep(str(sweep["name"]), tuple(warnings))
 
     def end_sweep(self, sweep_id: str) -> None:
@@ -191,11 +191,7 @@ def _told(what: str, kind: type[InputError | RunError], hint: str) -> Iterator[N
     try:
         yield
     except Exception as error:
-        raise kind(f"{what}: {_first_line(error)}", hint=hint) from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:300] or type(error).__name__
+        raise kind(f"{what}: {first_line(error)}", hint=hint) from error
 
 
 @contextmanager

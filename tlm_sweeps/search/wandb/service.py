@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tlm_sweeps.errors import InputError, RunError
-from tlm_sweeps.tracking.wandb_connecting import connected, without_litter
+from tlm_sweeps.tracking.wandb_connecting import connected, first_line, without_litter
 from tlm_sweeps.tracking.wandb_paths import SweepPath
 
 _log = logging.getLogger("tlm_sweeps.wandb")
@@ -109,7 +109,7 @@ class Service:
             return dict(self._api.sweep(str(self.path)).config)
         except Exception as error:
             hint = "check the path, and that you are logged in as somebody who may see it: `tlm-sweeps doctor`"
-            raise InputError(f"W&B has no sweep {self.path} for you: {_first_line(error)}", hint=hint) from error
+            raise InputError(f"W&B has no sweep {self.path} for you: {first_line(error)}", hint=hint) from error
 
     def register(self) -> str:
         """Become an agent of the sweep; its id."""
@@ -121,7 +121,7 @@ class Service:
                 self._api, socket.gethostname(), sweep_id=path.sweep_id, project=path.project, entity=path.entity
             )
         except Exception as error:
-            raise RunError(f"W&B takes no agent for {path}: {_first_line(error)}") from error
+            raise RunError(f"W&B takes no agent for {path}: {first_line(error)}") from error
         return agent["id"]
 
     def beat(self, agent_id: str, run_ids: frozenset[str]) -> list[Command]:
@@ -153,7 +153,7 @@ class Service:
                 found = self._api.runs(f"{path.entity}/{path.project}", filters=filters, per_page=_PAGE, lazy=False)
                 return [_told(run) for run in found]
         except Exception as error:
-            raise RunError(f"W&B does not tell the runs of {path}: {_first_line(error)}") from error
+            raise RunError(f"W&B does not tell the runs of {path}: {first_line(error)}") from error
 
     def run(self, run_id: str) -> ToldRun | None:
         """One run; None when W&B does not know it.
@@ -168,7 +168,7 @@ class Service:
         except ValueError:
             return None
         except Exception as error:
-            raise RunError(f"W&B does not tell what it knows of run {run_id}: {_first_line(error)}") from error
+            raise RunError(f"W&B does not tell what it knows of run {run_id}: {first_line(error)}") from error
 
     def publish(self, run_id: str, config: Mapping[str, Any]) -> None:
         """Make a run of the sweep, or find it, and give it a config, so that other agents see it.
@@ -188,7 +188,7 @@ class Service:
         try:
             self._api._service_api.execute_graphql(_PUBLISH, variables=variables)  # noqa: SLF001 - its public way makes runs outside the sweep
         except Exception as error:
-            raise RunError(f"W&B does not take the claim of run {run_id}: {_first_line(error)}") from error
+            raise RunError(f"W&B does not take the claim of run {run_id}: {first_line(error)}") from error
 
     def _config_there(self, run_id: str) -> dict[str, Any]:
         """The config that W&B has of a run, its own entries included: without these a run cannot be resumed."""
@@ -199,7 +199,7 @@ class Service:
         except ValueError:
             return {}
         except Exception as error:
-            raise RunError(f"W&B does not tell what it knows of run {run_id}: {_first_line(error)}") from error
+            raise RunError(f"W&B does not tell what it knows of run {run_id}: {first_line(error)}") from error
 
     def is_stopped(self, run_id: str) -> bool:
         """Whether somebody asked W&B to stop the run; False when it cannot be known."""
@@ -209,7 +209,7 @@ class Service:
         try:
             sweep = _sweep_with_runs(self._api, path.sweep_id, "{}", project=path.project, entity=path.entity)
         except Exception as error:  # noqa: BLE001 - then it goes on as if nobody had
-            _log.warning("W&B does not say whether %s is to stop: %s", run_id, _first_line(error))
+            _log.warning("W&B does not say whether %s is to stop: %s", run_id, first_line(error))
             return False
         return any(run["name"] == run_id and (run["stopped"] or run["shouldStop"]) for run in sweep["runs"])
 
@@ -224,7 +224,3 @@ def _understood(commands: list[dict[str, Any]]) -> Iterator[Command]:
 
 def _told(run: Any) -> ToldRun:
     return ToldRun(run.id, run.state, run.heartbeat_at, dict(run.config), dict(run.summary_metrics or {}))
-
-
-def _first_line(error: BaseException) -> str:
-    return f"{str(error).strip().partition(chr(10))[0]}"[:300] or type(error).__name__
