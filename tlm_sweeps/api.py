@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tlm_sweeps.search.wandb.launched import LaunchedSweep
     from tlm_sweeps.search.wandb.syncing import SyncProgress
     from tlm_sweeps.spec.sweep import SweepSpec
+    from tlm_sweeps.studies.reproduction import Reproduction
     from tlm_sweeps.tracking.wandb_paths import SweepPath
 
 Place = str | PathLike[str]
@@ -338,6 +339,36 @@ def iter_sync(
         hint = did_you_mean(name, there) if there else "name the folder of all sweeps with --runs-dir"
         raise InputError(f"no sweep `{name}` in {runs}", hint=hint)
     yield from pictures_of(trained_in(folder), facts_reader(_path(data_dir)), entity=entity, project=project)
+
+
+def reproduction(
+    study: str,
+    tables: Sequence[str] = (),
+    *,
+    seeds: int | None = None,
+    kept: Place | None = None,
+    runs_dir: Place | None = None,
+) -> Reproduction:
+    """A study's published numbers beside ours. Trains nothing.
+
+    Args:
+        study: e.g. `architecture-tradeoffs`.
+        tables: as after `--table`; default all.
+        seeds: count seeds 0 … seeds - 1 only; default those of each sweep.
+        kept: folder of kept records, to be read instead of the runs folder.
+        runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
+
+    Raises:
+        InputError: for an unknown study or table, or a folder without records.
+    """
+    from tlm_sweeps.studies.choosing import kept_sweeps, study_of
+    from tlm_sweeps.studies.reproduction import reproduce
+
+    chosen = study_of(study, tables)
+    if kept is not None:
+        return reproduce(chosen, kept_sweeps(chosen, Path(kept)), seeds)
+    begun = sweep_names(runs_folder(_path(runs_dir)))
+    return reproduce(chosen, {name: results(name, runs_dir) for name in chosen.sweeps if name in begun}, seeds)
 
 
 def existing_folder(name: str, runs_dir: Place | None = None, *, only_searched_here: bool = False) -> Path:

@@ -25,7 +25,7 @@ def test_without_a_command_the_help_is_shown(tlm: Tlm):
 def test_the_default_corpus_is_on_every_machine(tlm: Tlm):
     corpora = {each["name"]: each for each in tlm("data list --json").data}
     assert corpora["python-docs"]["whole"] is True
-    assert {"tiny-shakespeare", "ptb", "wikitext-2"} <= corpora.keys()
+    assert {"tiny-shakespeare", "ptb", "wikitext-2", "wikipedia-subset"} <= corpora.keys()
     assert tlm("data check python-docs").code == 0
     assert Path(tlm("data get python-docs").out.strip()).is_dir()
     assert "python-docs" in tlm("data list").out

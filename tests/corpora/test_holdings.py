@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from tlm_sweeps.corpora.holdings import check_corpus, get_corpus, list_corpora
-from tlm_sweeps.corpora.opening import corpus_facts
+from tlm_sweeps.corpora.opening import corpus_facts, open_corpus
 from tlm_sweeps.errors import InputError
-from tlm_sweeps.spec.experiment import CorpusSpec
+from tlm_sweeps.spec.experiment import KNOWN_CORPORA, CorpusSpec
+
+WITH_FILES = [name for name in KNOWN_CORPORA if name != "python-docs"]
 
 
 def test_the_list_says_what_is_here_and_whole(data_folder: Path):
     statuses = {status.name: status for status in list_corpora(data_folder)}
-    assert list(statuses) == ["python-docs", "tiny-shakespeare", "ptb", "wikitext-2"]
+    assert list(statuses) == ["python-docs", *WITH_FILES]
     assert all(status.whole and status.found and status.licence for status in statuses.values())
     assert statuses["ptb"].found == data_folder / "ptb"
     expected = statuses["ptb"].expected
@@ -26,10 +28,10 @@ def test_the_list_says_what_is_missing(tmp_path: Path):
     (tmp_path / "data").mkdir()
     statuses = list_corpora(tmp_path / "data")
     assert [status.name for status in statuses if status.whole] == ["python-docs"]
-    assert [status.found for status in statuses[1:]] == [None, None, None]
+    assert [status.found for status in statuses[1:]] == [None] * len(WITH_FILES)
 
 
-@pytest.mark.parametrize("name", ["tiny-shakespeare", "ptb", "wikitext-2"])
+@pytest.mark.parametrize("name", WITH_FILES)
 def test_a_whole_corpus_passes_its_check(data_folder: Path, name: str):
     results = check_corpus(name, data_folder)
     assert results
@@ -80,6 +82,28 @@ def test_what_is_not_to_be_had_is_refused(tmp_path: Path):
     assert str(tmp_path / "got" / "ptb") in error.value.problems[0].hint
     with pytest.raises(InputError, match="no corpus is named"):
         get_corpus("ptbb")
+
+
+def test_a_corpus_that_the_hub_lacks_is_asked_for_by_its_files_and_found_there(tmp_path: Path):
+    """No network is asked; the hint, followed with a file that is not the known one, is heard."""
+    (tmp_path / "data").mkdir()
+    with pytest.raises(InputError, match="the Hub has no copy") as opened:
+        open_corpus(CorpusSpec(name="wikipedia-subset"), tmp_path / "data")
+    with pytest.raises(InputError, match="the Hub has no copy") as got:
+        get_corpus("wikipedia-subset", tmp_path / "data")
+    with pytest.raises(InputError, match="is not in") as checked:
+        check_corpus("wikipedia-subset", tmp_path / "data")
+    for error in (opened, got, checked):
+        hint = error.value.problems[0].hint
+        assert "train.txt, valid.txt, test.txt (or .gz) into" in hint
+        assert "data get" not in hint
+    folder = tmp_path / "data" / "wikipedia_subset"
+    assert str(folder) in got.value.problems[0].hint
+    folder.mkdir()
+    (folder / "train.txt").write_text("another text", encoding="utf-8")
+    with pytest.raises(InputError, match="is not the wikipedia-subset text") as damaged:
+        open_corpus(CorpusSpec(name="wikipedia-subset"), tmp_path / "data")
+    assert "data get" not in damaged.value.problems[0].hint
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, data_folder: Path):

@@ -192,7 +192,7 @@ def test_the_development_folder_beside_the_current_one_is_found(tmp_path: Path, 
     ("spec", "field"),
     [
         (CorpusSpec(name="python-docs", eos=True), "eos"),
-        (CorpusSpec(name="python-docs", vocabulary=10), "vocabulary"),
+        (CorpusSpec(name="python-docs", vocabulary=1), "vocabulary"),
         (CorpusSpec(name="python-docs", level="word", vocabulary=1), "vocabulary"),
     ],
 )

@@ -67,6 +67,27 @@ def test_words_follow_their_definition(train: str, valid: str, test: str, eos: b
         assert tokens_in(ids, tokens.vocabulary) == [word if word in types else "<unk>" for word in words(text)]
 
 
+few_texts = st.text("abcdé<unk>\n ", min_size=1)
+
+
+@given(few_texts, few_texts, few_texts, st.integers(2, 12))
+@settings(deadline=None)
+def test_a_limit_keeps_the_most_frequent_characters_of_train(train: str, valid: str, test: str, limit: int):
+    """As with words: `<unk>` is one of the limit, and valid and test only decide whether there is need of it."""
+    tokens = tokenise({"train": train, "valid": valid, "test": test}, CorpusSpec(path="x", vocabulary=limit), "x")
+    counted = Counter(train)
+    kinds = set(counted) if set(valid + test) <= set(counted) else {*counted, "<unk>"}
+    if len(kinds) > limit:
+        frequent = sorted(counted, key=lambda each: (-counted[each], each))
+        kinds = {*frequent[: limit - 1], "<unk>"}
+    assert tokens.vocabulary == tuple(sorted(kinds))
+    for text, ids in ((train, tokens.train), (valid, tokens.valid), (test, tokens.test)):
+        kept = [each if each in kinds else "<unk>" for each in text]
+        assert tokens_in(ids, tokens.vocabulary) == kept
+        assert decode(ids, tokens.vocabulary, "char") == "".join(kept)
+        assert encode(text, tokens.vocabulary, "char").tolist() == ids.tolist()
+
+
 def test_a_vocabulary_that_fits_needs_no_unknown_word():
     same: dict[Part, str] = {"train": "a b c\n", "valid": "a\n", "test": "b\n"}
     spec = CorpusSpec(path="x", level="word", vocabulary=3)
@@ -81,6 +102,18 @@ def test_the_vocabulary_of_words_is_that_of_train_before_caps():
     tokens = tokenise({"train": "a b c", "valid": "a", "test": "b"}, spec, "x")
     assert tokens.vocabulary == ("a", "b", "c")
     assert len(tokens.train) == 1
+
+
+def test_frequencies_of_characters_are_those_of_train_before_caps_and_of_its_share_only():
+    caps = FirstTokens(train=2)
+    tokens = tokenise(
+        {"train": "abccc", "valid": "a", "test": "b"}, CorpusSpec(path="x", vocabulary=2, first_tokens=caps), "x"
+    )
+    assert tokens.vocabulary == ("<unk>", "c")
+    assert tokens_in(tokens.train, tokens.vocabulary) == ["<unk>", "<unk>"]
+    shares = SplitShares(train=0.4, valid=0.3)
+    tokens = tokenise({"all": "aaabzzzzzz"}, CorpusSpec(path="x", vocabulary=2, split=shares), "x")
+    assert tokens.vocabulary == ("<unk>", "a")
 
 
 def test_lines_end_at_newlines_only():
@@ -118,6 +151,7 @@ def test_a_prompt_is_encoded_and_read_again():
     vocabulary = ("<eos>", "<unk>", "be", "to")
     assert encode("to be\nor", vocabulary, "word").tolist() == [3, 2, 0, 1]
     assert decode([3, 2, 0, 3], vocabulary, "word") == "to be \nto"
+    assert encode("be", ("<unk>", "b"), "char").tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(("level", "text", "named"), [("char", "abz", "'z'"), ("word", "a zebra", "'zebra'")])

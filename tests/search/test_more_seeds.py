@@ -1,6 +1,6 @@
 """A sweep whose results steer nothing may be given more seeds: only those are trained that are missing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -42,26 +42,6 @@ def results(records: tuple[Record, ...]) -> list[dict[str, Any]]:
     return [record.model_dump(exclude=timing) for record in ordered]
 
 
-def spent(folder: Path) -> int:
-    with reading(folder) as ledger:
-        return ledger.spent_flops()
-
-
-def test_more_seeds_of_a_grid_give_what_all_seeds_at_once_would_have_given(grid: Grid, swept: Swept, tmp_path: Path):
-    first = swept(grid(seeds=1))
-    grown = swept(grid(seeds=3), workers=2)
-    assert [record for record in grown if record.seed == 0] == list(first), "what was trained is not trained again"
-    assert results(grown) == results(swept(grid(seeds=3), runs="at-once"))
-    charged = sum((record.train_flops or {})["matmul"] for record in grown)
-    assert spent(tmp_path / "runs" / "tiny") == charged
-
-
-def test_seeds_in_words_grow_by_those_that_follow(grid: Grid, swept: Swept):
-    swept(grid(seeds=(7, 3)))
-    grown = swept(grid(seeds=(7, 3, 11)))
-    assert [(record.trial, record.seed) for record in grown] == [(t, s) for t in range(3) for s in (7, 3, 11)]
-
-
 @pytest.fixture
 def interrupted(tmp_path: Path) -> Callable[[SweepSpec], SweepResults]:
     """Goes on with a sweep until one more run has ended, interrupts it, and reads what is there."""
@@ -75,33 +55,28 @@ def interrupted(tmp_path: Path) -> Callable[[SweepSpec], SweepResults]:
     return run
 
 
-def test_a_growing_sweep_may_be_interrupted_and_ranks_only_trials_with_all_seeds(
-    grid: Grid, swept: Swept, interrupted: Callable[[SweepSpec], SweepResults]
+def spent(folder: Path) -> int:
+    with reading(folder) as ledger:
+        return ledger.spent_flops()
+
+
+def test_more_seeds_whenever_they_are_asked_for_give_what_all_at_once_would_have_given(
+    grid: Grid, swept: Swept, interrupted: Callable[[SweepSpec], SweepResults], tmp_path: Path
 ):
-    swept(grid(seeds=1))
-    assert len(leaderboard(interrupted(grid(seeds=3)))) == 0
-    left = interrupted(grid(seeds=3))
-    assert 1 <= len(leaderboard(left)) < 3
-    assert {record.state for record in left.records} == {"complete", "waiting"}
-    assert results(swept(grid(seeds=3))) == results(swept(grid(seeds=3), runs="at-once"))
-
-
-def test_an_unfinished_sweep_grows_where_it_stands(
-    grid: Grid, swept: Swept, interrupted: Callable[[SweepSpec], SweepResults]
-):
-    assert len(interrupted(grid(seeds=2)).records) < 6
-    assert results(swept(grid(seeds=3))) == results(swept(grid(seeds=3), runs="at-once"))
-
-
-def test_a_sweep_without_a_search_and_a_random_one_grow_as_well(grid: Grid, swept: Swept):
-    for changes in ({"search": {}, "engine": {}}, {"engine": {"sampler": "random", "trials": 2}, "baselines": {}}):
-        name = {"name": f"tiny-{len(changes)}-{'search' in changes}"}
-        first = swept(grid(seeds=1, **changes, **name))
-        assert len(swept(grid(seeds=2, **changes, **name))) == 2 * len(first)
+    first = swept(grid(seeds=1))
+    left = interrupted(grid(seeds=2))
+    both = [trial for trial in range(3) if [r.state for r in left.records if r.trial == trial] == ["complete"] * 2]
+    assert len(both) < 3
+    assert sorted(trial.trial for trial in leaderboard(left)) == both, "only trials with all seeds are ranked"
+    grown = swept(grid(seeds=3), workers=2)
+    assert [record for record in grown if record.seed == 0] == list(first), "what was trained is not trained again"
+    assert results(grown) == results(swept(grid(seeds=3), runs="at-once"))
+    charged = sum((record.train_flops or {})["matmul"] for record in grown)
+    assert spent(tmp_path / "runs" / "tiny") == charged
 
 
 @pytest.fixture
-def refusal(swept: Swept, tmp_path: Path) -> Iterator[Callable[[SweepSpec], str]]:
+def hint_of(swept: Swept, tmp_path: Path) -> Callable[[SweepSpec], str]:
     """The hint of a refusal, which leaves the ledger as it was."""
 
     def refused(spec: SweepSpec) -> str:
@@ -115,34 +90,34 @@ def refusal(swept: Swept, tmp_path: Path) -> Iterator[Callable[[SweepSpec], str]
     return refused
 
 
-@pytest.mark.parametrize(
-    "engine", [{"sampler": "tpe", "trials": 1}, {"sampler": "grid", "pruner": "median"}, {"kind": "wandb"}]
-)
-def test_where_results_steer_the_search_more_seeds_are_refused(
-    grid: Grid, swept: Swept, refusal: Callable[[SweepSpec], str], engine: dict[str, Any]
+def test_seeds_grow_at_their_end_and_nothing_else_is_accepted(
+    grid: Grid, swept: Swept, hint_of: Callable[[SweepSpec], str]
 ):
-    swept(grid(seeds=1, engine=engine))
-    hint = refusal(grid(seeds=2, engine=engine))
-    assert "`pruner: none`" in hint
+    swept(grid(seeds=(7, 3), baselines={}))
+    for seeds in (1, 2, 3, (7,), (3, 7, 11)):
+        assert "begin with 7, 3;" in hint_of(grid(seeds=seeds, baselines={}))
+    grown = swept(grid(seeds=(7, 3, 11), baselines={}))
+    assert [(record.trial, record.seed) for record in grown] == [(t, s) for t in range(2) for s in (7, 3, 11)]
+
+
+def test_where_results_steer_the_search_more_seeds_are_refused(
+    grid: Grid, swept: Swept, hint_of: Callable[[SweepSpec], str]
+):
+    engine = {"sampler": "tpe", "trials": 1}
+    swept(grid(seeds=1, engine=engine, baselines={}))
+    hint = hint_of(grid(seeds=2, engine=engine, baselines={}))
+    assert "which no result steers" in hint
     assert "--set name=tiny-2" in hint
 
 
-def test_fewer_or_other_seeds_than_were_trained_are_refused(
-    grid: Grid, swept: Swept, refusal: Callable[[SweepSpec], str]
-):
-    swept(grid(seeds=2))
-    for seeds in (1, (1, 0, 2), (0,), (5, 6)):
-        assert "begin with 0, 1" in refusal(grid(seeds=seeds))
-    assert len(swept(grid(seeds=(0, 1, 9)))) == 9, "the hint, followed"
-    assert len(swept(grid(name="tiny-2", seeds=1))) == 3, "the other way out"
-
-
 def test_a_total_that_cannot_hold_the_new_seeds_is_refused_and_the_hint_says_which_can(
-    grid: Grid, swept: Swept, refusal: Callable[[SweepSpec], str], tmp_path: Path
+    grid: Grid, swept: Swept, hint_of: Callable[[SweepSpec], str], tmp_path: Path
 ):
-    swept(grid(seeds=1, budget={"flops": 3e8, "total": 1e9}))
-    hint = refusal(grid(seeds=2, budget={"flops": 3e8, "total": 1e9}))
+    random: dict[str, Any] = {"engine": {"sampler": "random", "trials": 2}, "baselines": {}}
+    first = swept(grid(seeds=1, budget={"flops": 3e8, "total": 7e8}, **random))
+    hint = hint_of(grid(seeds=2, budget={"flops": 3e8, "total": 7e8}, **random))
     total = int(hint.split("budget.total=")[1].split("`")[0])
-    grown = swept(grid(seeds=2, budget={"flops": 3e8, "total": total}))
-    assert [record.state for record in grown] == ["complete"] * 6
-    assert spent(tmp_path / "runs" / "tiny") <= total
+    grown = swept(grid(seeds=2, budget={"flops": 3e8, "total": total}, **random))
+    assert [(each.trial, each.seed) for each in grown] == [(each.trial, seed) for each in first for seed in (0, 1)]
+    assert {record.state for record in grown} == {"complete"}
+    assert 1.1e9 < spent(tmp_path / "runs" / "tiny") <= total

@@ -72,7 +72,6 @@ def test_an_ordinary_experiment_has_none() -> None:
             {"model": {"kind": "mlp"}, "training": {"predict": "last"}},
         ),
         ({"corpus": {"eos": True}}, "corpus.eos", "eos true is for words", {"corpus": {"eos": True, "level": "word"}}),
-        ({"corpus": {"vocabulary": 99}}, "corpus.vocabulary", "vocabulary 99 is for words", {"corpus": {}}),
         ({"corpus": {"name": None}}, "corpus", "the corpus has no text", {"corpus": {"name": "python-docs"}}),
         ({"corpus": {"path": "a.txt"}}, "corpus.path", "from 2 places: corpus.name, corpus.path", {"corpus": {}}),
         ({"corpus": {"name": "tiny-shakespear"}}, "corpus.name", "no corpus", {"corpus": {"name": "tiny-shakespeare"}}),

@@ -18,6 +18,7 @@ from tlm_sweeps.cli import (
     doctor_command,
     output_commands,
     plan_command,
+    reproduce_command,
     run_command,
     spec_commands,
     status_commands,
@@ -44,6 +45,7 @@ app.command("status")(status_commands.status)
 app.command("list")(status_commands.list_)
 app.command("report")(output_commands.report)
 app.command("export")(output_commands.export)
+app.command("reproduce")(reproduce_command.reproduce)
 app.command("sync")(sync_command.sync)
 app.add_typer(data_commands.app, name="data")
 app.command("doctor")(doctor_command.doctor)

@@ -69,6 +69,7 @@ class KnownCorpus:
     """Names that its folder has in data folders; the first is the one that we make."""
     files: tuple[KnownFile, ...] = ()
     hub: HubPlace | None = None
+    """None: its files can only be put into a data folder by hand."""
     paper: PaperSplit | None = None
 
 
@@ -178,7 +179,39 @@ _WIKITEXT_2 = KnownCorpus(
     paper=_PAPER_WORDS,
 )
 
+_WIKIPEDIA_SUBSET = KnownCorpus(
+    name="wikipedia-subset",
+    about="3,152 articles of English Wikipedia, plain text of 2015",
+    licence="CC BY-SA 3.0 / GFDL",
+    folders=("wikipedia_subset", "wikipedia-subset"),
+    files=(
+        KnownFile(
+            part="train",
+            name="train.txt",
+            other_names=(),
+            sha256="8786d69b937af5e4c90f417ea3d08a564bc3adf4c2a4f087136435189556e811",
+            counts=Counts(characters=49_741_189, lines=153_448, words=7_960_172),
+        ),
+        KnownFile(
+            part="valid",
+            name="valid.txt",
+            other_names=(),
+            sha256="71a114bce49b8d715bc16d2f07d44d6fe43f3d031886388560327383ac919865",
+            counts=Counts(characters=483_398, lines=1_669, words=76_099),
+        ),
+        KnownFile(
+            part="test",
+            name="test.txt",
+            other_names=(),
+            sha256="f77c07701009402b614d938b033af7f318613bf999c06ffacd0b609586e87e79",
+            counts=Counts(characters=596_117, lines=2_055, words=95_677),
+        ),
+    ),
+    # The Hub has Wikipedia of other dumps only. Split by article: sha256 of its id modulo 100, 0 valid and 1 test.
+    hub=None,
+)
+
 CATALOG: dict[str, KnownCorpus] = {
-    corpus.name: corpus for corpus in (_PYTHON_DOCS, _TINY_SHAKESPEARE, _PTB, _WIKITEXT_2)
+    corpus.name: corpus for corpus in (_PYTHON_DOCS, _TINY_SHAKESPEARE, _PTB, _WIKITEXT_2, _WIKIPEDIA_SUBSET)
 }
 """The known corpora by name."""

@@ -21,18 +21,27 @@ def download(corpus: KnownCorpus, data_folder: Path) -> Path:
         InputError: the Hub cannot be reached, what it holds is not the known text, or the folder cannot be written.
     """
     if corpus.hub is None:
-        raise InputError(f"{corpus.name!r} is not on the Hub", hint="copy its files into the data folder")
+        raise InputError(
+            f"the Hub has no copy of the corpus {corpus.name!r}",
+            place=corpus.name,
+            hint=f"{how_to_get(corpus, data_folder)}, or name the folder that holds `{corpus.folders[0]}/` by "
+            "--data-dir",
+        )
     try:
         rows = load_rows(corpus.hub.dataset, corpus.hub.config, corpus.hub.revision)
     except InputError as error:
-        names = ", ".join(file.name for file in corpus.files)
         raise InputError(
             error.problems[0].message,
             place=corpus.name,
-            hint=f"connect to the network, or put {names} (or .gz) into {data_folder / corpus.folders[0]}",
+            hint=f"connect to the network, or {_by_hand(corpus, data_folder)}",
         ) from error
     contents = {file.name: _restored(corpus, corpus.hub, file, rows) for file in corpus.files}
     return write_files(corpus, contents, data_folder)
+
+
+def how_to_get(corpus: KnownCorpus, data_folder: Path) -> str:
+    """What brings a corpus onto this machine: a command, or files to put where they are looked for."""
+    return _by_hand(corpus, data_folder) if corpus.hub is None else f"tlm-sweeps data get {corpus.name}"
 
 
 def write_files(corpus: KnownCorpus, contents: dict[str, bytes], data_folder: Path) -> Path:
@@ -47,6 +56,11 @@ def write_files(corpus: KnownCorpus, contents: dict[str, bytes], data_folder: Pa
             f"{str(folder)!r} cannot be written: {error.strerror}", place=str(folder), hint="name a folder of your own"
         ) from error
     return folder
+
+
+def _by_hand(corpus: KnownCorpus, data_folder: Path) -> str:
+    names = ", ".join(file.name for file in corpus.files)
+    return f"put {names} (or .gz) into {data_folder / corpus.folders[0]}"
 
 
 def _restored(corpus: KnownCorpus, place: HubPlace, file: KnownFile, rows: dict[str, list[str]]) -> bytes:

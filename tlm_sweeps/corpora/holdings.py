@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlm_sweeps.corpora.catalog import CATALOG, Counts, KnownCorpus, KnownFile
-from tlm_sweeps.corpora.downloading import download, write_files
+from tlm_sweeps.corpora.downloading import download, how_to_get, write_files
 from tlm_sweeps.corpora.files import content_sha256, read_content
 from tlm_sweeps.corpora.places import data_folders, downloads_folder
 from tlm_sweeps.corpora.sources import find_files, python_docs_text
@@ -65,7 +65,8 @@ def check_corpus(name: str, data_dir: Path | None = None) -> list[CheckResult]:
         raise InputError(
             f"the corpus {name!r} is not in {' or '.join(map(str, data_folders(data_dir)))}",
             place=name,
-            hint=f"tlm-sweeps data get {name}, or name the folder that holds `{corpus.folders[0]}/` by --data-dir",
+            hint=f"{how_to_get(corpus, downloads_folder())}, or name the folder that holds `{corpus.folders[0]}/` by "
+            "--data-dir",
         )
     return [_checked(file, found.get(file.name), folder) for file in corpus.files]
 

@@ -105,13 +105,12 @@ def _facts(source: Source, meta: Meta) -> CorpusFacts:
 
 
 def _refuse_what_cannot_mean_anything(spec: CorpusSpec) -> None:
-    for field, is_given in (("eos", spec.eos), ("vocabulary", spec.vocabulary is not None)):
-        if spec.level == "char" and is_given:
-            raise InputError(
-                f"`{field}` is for words, and the level is char",
-                place=f"experiment.corpus.{field}",
-                hint=f"write `level: word`, or leave `{field}` out",
-            )
+    if spec.level == "char" and spec.eos:
+        raise InputError(
+            "`eos` is for words, and the level is char",
+            place="experiment.corpus.eos",
+            hint="write `level: word`, or leave `eos` out",
+        )
     if spec.vocabulary == 1:
         raise InputError(
             "a vocabulary of 1 leaves nothing to predict", place="experiment.corpus.vocabulary", hint="write at least 2"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, assert_never
 
 from tlm_sweeps.corpora.catalog import CATALOG, KnownCorpus, KnownFile, Part
-from tlm_sweeps.corpora.downloading import download
+from tlm_sweeps.corpora.downloading import download, how_to_get
 from tlm_sweeps.corpora.files import content_sha256, decode_text, joined, read_content, require_path
 from tlm_sweeps.corpora.hub import load_rows, local_stamp
 from tlm_sweeps.corpora.places import data_folders, downloads_folder
@@ -165,14 +165,14 @@ def _known_source(name: str, data_dir: Path | None) -> Source:
             f"the corpus {name!r} is not in {' or '.join(map(str, folders))}, and not to be had from the Hub: "
             f"{error.problems[0].message}",
             place="experiment.corpus.name",
-            hint=f"name the folder that holds `{corpus.folders[0]}/` by --data-dir or TLM_DATA; or, with network, "
-            f"tlm-sweeps data get {name}",
+            hint=f"name the folder that holds `{corpus.folders[0]}/` by --data-dir or TLM_DATA; or"
+            f"{', with network,' if corpus.hub else ''} {how_to_get(corpus, downloads_folder())}",
         ) from error
     return _known_source(name, data_dir)
 
 
 def _verified(corpus: KnownCorpus, file: KnownFile, found: dict[str, Path], folder: Path) -> SourceFile:
-    get_again = f"take it away and get it again: tlm-sweeps data get {corpus.name}"
+    get_again = f"take it away, then {how_to_get(corpus, folder)}"
     if file.name not in found:
         raise InputError(
             f"the corpus {corpus.name!r} is incomplete: {file.name} is missing",

@@ -46,12 +46,12 @@ def tokenise(texts: Mapping[Part, str], spec: CorpusSpec, name: str) -> Tokens:
     parts = [texts[part] for part in PARTS if part in texts]
     if split != "official":
         parts = [joined(parts)]
-    if spec.level == "char":
-        vocabulary, numbered = _characters(parts)
-        splits = cut(split, numbered)
+    kinds, numbered = _characters(parts) if spec.level == "char" else _words(parts, eos=spec.eos)
+    splits = cut(split, numbered)
+    if spec.level == "char" and spec.vocabulary is None:
+        vocabulary = kinds  # as the study does: of the whole text, so that nothing is unknown
     else:
-        words, numbered = _words(parts, eos=spec.eos)
-        vocabulary, splits = _word_vocabulary(words, cut(split, numbered), spec.vocabulary)
+        vocabulary, splits = _vocabulary_of_train(kinds, splits, spec.vocabulary)
     dtype = smallest_dtype(len(vocabulary))
     train, valid, test = (ids.astype(dtype) for ids in capped(spec, splits, name))
     return Tokens(vocabulary, train, valid, test)
@@ -76,10 +76,11 @@ def encode(text: str, vocabulary: Sequence[str], level: str) -> Ids:
     """
     numbers = {token: number for number, token in enumerate(vocabulary)}
     if level == "char":
-        tokens, unknown, kind = list(text), None, "character"
+        tokens, kind = list(text), "character"
     else:
         tokens = (text.replace("\n", f" {EOS} ") if EOS in numbers else text).split()
-        unknown, kind = numbers.get(UNK), "word"
+        kind = "word"
+    unknown = numbers.get(UNK)
     ids = [numbers.get(token, unknown) for token in tokens]
     if None in ids:
         raise InputError(
@@ -90,7 +91,7 @@ def encode(text: str, vocabulary: Sequence[str], level: str) -> Ids:
 
 
 def decode(ids: Sequence[int] | NDArray[np.integer], vocabulary: Sequence[str], level: str) -> str:
-    """The text of token ids: words are put a blank apart, and `<eos>` is a line's end."""
+    """The text of token ids: words are put a blank apart, `<eos>` is a line's end, what was unknown stays `<unk>`."""
     tokens = [vocabulary[int(number)] for number in ids]
     if level == "char":
         return "".join(tokens)
@@ -109,12 +110,12 @@ def _characters(parts: Sequence[str]) -> tuple[tuple[str, ...], list[Ids]]:
     return tuple(map(chr, kinds.tolist())), [numbers[part] for part in points]
 
 
-def _words(parts: Sequence[str], *, eos: bool) -> tuple[list[str], list[Ids]]:
+def _words(parts: Sequence[str], *, eos: bool) -> tuple[tuple[str, ...], list[Ids]]:
     """The words of all parts in order of appearance, and the parts as indices into them."""
     numbers: defaultdict[str, int] = defaultdict()
     numbers.default_factory = numbers.__len__
     indices = [np.fromiter(map(numbers.__getitem__, _split_words(text, eos=eos)), dtype="<i4") for text in parts]
-    return list(numbers), indices
+    return tuple(numbers), indices
 
 
 def _split_words(text: str, *, eos: bool) -> Iterator[str]:
@@ -124,18 +125,24 @@ def _split_words(text: str, *, eos: bool) -> Iterator[str]:
             yield EOS
 
 
-def _word_vocabulary(
-    words: Sequence[str], splits: tuple[Ids, Ids, Ids], limit: int | None
+def _vocabulary_of_train(
+    kinds: Sequence[str], splits: tuple[Ids, Ids, Ids], limit: int | None
 ) -> tuple[tuple[str, ...], tuple[Ids, Ids, Ids]]:
-    """The sorted types of train (the most frequent of them under a limit), and the splits in their ids."""
-    counts = np.bincount(splits[0], minlength=len(words))
-    seen = {word: int(count) for word, count in zip(words, counts, strict=True) if count}
-    needed = set(seen) if len(seen) == len(words) else {*seen, UNK}
+    """The sorted kinds of train (the most frequent of them under a limit), and the splits in their ids.
+
+    Args:
+        kinds: the words or characters of all splits.
+        splits: as indices into `kinds`.
+        limit: most tokens of the vocabulary, `<unk>` included.
+    """
+    counts = np.bincount(splits[0], minlength=len(kinds))
+    seen = {kind: int(count) for kind, count in zip(kinds, counts, strict=True) if count}
+    needed = set(seen) if len(seen) == len(kinds) else {*seen, UNK}
     if limit is not None and len(needed) > limit:
-        ranked = sorted(needed - {UNK}, key=lambda word: (-seen[word], word))
+        ranked = sorted(needed - {UNK}, key=lambda kind: (-seen[kind], kind))
         needed = {*ranked[: limit - 1], UNK}
     vocabulary = tuple(sorted(needed))
-    ids = {word: number for number, word in enumerate(vocabulary)}
-    renumber = np.array([ids.get(word, ids.get(UNK, 0)) for word in words], dtype="<i4")
+    ids = {kind: number for number, kind in enumerate(vocabulary)}
+    renumber = np.array([ids.get(kind, ids.get(UNK, 0)) for kind in kinds], dtype="<i4")
     train, valid, test = (renumber[split] for split in splits)
     return vocabulary, (train, valid, test)

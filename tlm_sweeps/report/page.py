@@ -1,24 +1,9 @@
-"""One self-contained HTML file: words, tables and figures, with plotly inside and nothing from anywhere else.
-
-A content security policy in the page allows only the two scripts that are written into it, by their hashes, and no
-request at all: a text that came from a spec could not run or load anything even if it got past the escaping.
-"""
+"""One self-contained HTML file of a sweep: words, tables and figures. What all pages share is in `template.py`."""
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import hashlib
-import os
-from importlib.resources import files
 from pathlib import Path
 
-import jinja2
-from markupsafe import Markup
-from plotly.graph_objects import Figure
-from plotly.offline import get_plotlyjs
-
-from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.caveats import caveats
 from tlm_sweeps.report.costs import CONVENTIONS
 from tlm_sweeps.report.figures.gallery import draw_all
@@ -26,11 +11,10 @@ from tlm_sweeps.report.origins import origins
 from tlm_sweeps.report.outcomes import outcomes
 from tlm_sweeps.report.sources import SweepResults, ensure_reportable
 from tlm_sweeps.report.statistics import leaderboard
+from tlm_sweeps.report.template import fill, write_page
 from tlm_sweeps.report.views import cost_table, leaderboard_tables, unranked_table
 from tlm_sweeps.report.words import answers, summary
 from tlm_sweeps.spec.yaml_writing import to_yaml
-
-_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
 def build_page(results: SweepResults) -> str:
@@ -41,13 +25,8 @@ def build_page(results: SweepResults) -> str:
     """
     ensure_reportable(results)
     ranked = leaderboard(results)
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["json_block"] = json_block
-    template = environment.from_string(_text("page.html"))
-    plotly_js, page_js = _trusted(get_plotlyjs()), _trusted(_text("page.js"))
-    return template.render(
+    return fill(
+        "report/page.html",
         spec=results.spec,
         summary=summary(results, len(ranked)),
         convention=CONVENTIONS[results.account],
@@ -61,10 +40,6 @@ def build_page(results: SweepResults) -> str:
         origins=origins(results),
         command=results.command,
         spec_text=to_yaml(results.spec),
-        css=_trusted(_text("page.css")),
-        plotly_js=plotly_js,
-        page_js=page_js,
-        policy=_policy(plotly_js, page_js),
     )
 
 
@@ -74,43 +49,4 @@ def write_report(results: SweepResults, path: Path) -> Path:
     Raises:
         InputError: when no run is complete, or the file cannot be written.
     """
-    page = build_page(results)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(page, encoding="utf-8", newline="\n")
-        unfinished.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
-        raise InputError(
-            f"the report cannot be written: {error.strerror}", place=str(path), hint="choose another place for it"
-        ) from error
-    return path
-
-
-def json_block(figure: Figure) -> Markup:
-    r"""A figure as JSON that can stand inside a <script> element whatever texts it holds.
-
-    >>> import plotly.graph_objects as go
-    >>> "</script>" in json_block(go.Figure(layout={"title": "</script>"}))
-    False
-    """
-    written = figure.to_json(validate=False) or "{}"
-    return Markup(written.translate(str.maketrans(_UNSAFE)))  # noqa: S704 - escaped for its place on this line
-
-
-def _text(name: str) -> str:
-    return files("tlm_sweeps.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _trusted(source: str) -> Markup:
-    """Text of ours that goes in unescaped, as the browser reads it: the policy's hashes are over exactly this."""
-    return Markup(source.replace("\r\n", "\n"))  # noqa: S704 - files of plotly and ours, with nothing of the user's in them
-
-
-def _policy(*scripts: str) -> str:
-    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    own = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
-    return f"{own}; base-uri 'none'; form-action 'none'"
+    return write_page(build_page(results), path)

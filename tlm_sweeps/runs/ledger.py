@@ -98,23 +98,16 @@ class Ledger:
 
     def propose(self, proposal: Proposal, records: tuple[Record, ...]) -> None:
         """Keep a proposal and its runs (one a seed, a single infeasible one, or none) in one transaction."""
+        asked = (proposal.number, proposal.budget_flops, proposal.baseline, json.dumps(proposal.settings))
+        became = (proposal.verdict, proposal.reason, proposal.fingerprint, json.dumps(proposal.sampler_state))
         with self._db:
-            self._db.execute(
-                "INSERT INTO proposals VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    proposal.number,
-                    proposal.budget_flops,
-                    proposal.baseline,
-                    json.dumps(proposal.settings),
-                    proposal.verdict,
-                    proposal.reason,
-                    proposal.fingerprint,
-                    json.dumps(proposal.sampler_state),
-                ),
-            )
-            for record in records:
-                row = (record.run_id, record.trial, record.seed, record.state, 0, 0, 0, record.model_dump_json())
-                self._db.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", row)
+            self._db.execute("INSERT INTO proposals VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*asked, *became))
+            self._insert(records)
+
+    def add(self, records: tuple[Record, ...]) -> None:
+        """Keep more runs of trials that there are, in one transaction."""
+        with self._db:
+            self._insert(records)
 
     def proposals(self) -> tuple[Proposal, ...]:
         """All proposals in order."""
@@ -235,6 +228,10 @@ class Ledger:
         with without_collecting():
             return tuple(_record(state, text) for state, text in rows)
 
+    def seeds(self) -> set[tuple[int, int]]:
+        """Trial and seed of every run."""
+        return set(self._db.execute("SELECT trial, seed FROM runs").fetchall())
+
     def record(self, run_id: str) -> Record:
         """The record of one run."""
         row = self._db.execute("SELECT state, record FROM runs WHERE run_id = ?", (run_id,)).fetchone()
@@ -290,6 +287,11 @@ class Ledger:
     def states(self) -> dict[State, int]:
         """How many runs are in each state."""
         return dict(self._db.execute("SELECT state, count(*) FROM runs GROUP BY state").fetchall())
+
+    def _insert(self, records: tuple[Record, ...]) -> None:
+        for record in records:
+            row = (record.run_id, record.trial, record.seed, record.state, 0, 0, 0, record.model_dump_json())
+            self._db.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", row)
 
     def _forget_after(self, run_id: str, step: int) -> None:
         self._db.execute("DELETE FROM measurements WHERE run_id = ? AND step > ?", (run_id, step))

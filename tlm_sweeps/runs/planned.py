@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from tlm_sweeps.compute.planning import PlannedTrial
+from collections.abc import Sequence
+
+from tlm_sweeps.compute.planning import FactsOf, PlannedTrial
 from tlm_sweeps.runs.ledger import Proposal
+from tlm_sweeps.runs.provenance import with_corpus
 from tlm_sweeps.runs.record import Provenance, Record
 from tlm_sweeps.spec.sweep import SweepSpec
+
+
+def planned_runs(
+    spec: SweepSpec,
+    proposal: Proposal,
+    planned: PlannedTrial,
+    seeds: Sequence[int],
+    facts_of: FactsOf,
+    provenance: Provenance,
+    name: str,
+) -> tuple[Record, ...]:
+    """The waiting runs of a feasible proposal, one for each of these seeds; the other arguments as below."""
+    facts = facts_of(planned.matched.experiment.corpus) if planned.matched else None
+    origin = with_corpus(provenance, facts) if facts else provenance
+    return tuple(planned_record(spec, proposal, planned, seed, origin, name) for seed in seeds)
 
 
 def planned_record(

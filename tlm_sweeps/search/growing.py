@@ -66,7 +66,7 @@ def _missing(spec: SweepSpec, ledger: Ledger, facts_of: FactsOf) -> list[Missing
         return []
     there, found = ledger.seeds(), []
     for proposal in ledger.proposals():
-        lacking = [seed for seed in seeds_of(spec) if seed not in there.get(proposal.number, ())]
+        lacking = [seed for seed in seeds_of(spec) if (proposal.number, seed) not in there]
         if proposal.verdict == "trial" and lacking:
             planned = plan_trial(spec, proposal.settings, facts_of, baseline=proposal.baseline)
             found.append((proposal, planned, lacking))

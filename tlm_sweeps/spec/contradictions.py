@@ -73,14 +73,12 @@ def _of_corpus(corpus: CorpusSpec) -> Iterator[Contradiction]:
             f"revision {corpus.revision} says which version of a Hub set, but `corpus.hub` is not given",
             "remove `revision`, or name a set by `hub: owner/set`",
         )
-    if corpus.level == "char":
-        for name, given in (("eos", corpus.eos), ("vocabulary", corpus.vocabulary)):
-            if given:
-                yield Contradiction(
-                    (f"corpus.{name}", "corpus.level"),
-                    f"{name} {str(given).lower()} is for words, but level is char",
-                    f"remove `{name}`, or write `level: word`",
-                )
+    if corpus.level == "char" and corpus.eos:
+        yield Contradiction(
+            ("corpus.eos", "corpus.level"),
+            "eos true is for words, but level is char",
+            "remove `eos`, or write `level: word`",
+        )
     split = corpus.split
     if isinstance(split, SplitShares) and split.train + split.valid > 1 - 1e-9:
         yield Contradiction(

@@ -9,7 +9,7 @@ from pydantic import Field
 from tlm_sweeps.spec.fields import Count, Name, NonNegative, Part, Positive, Rate, Share, ShareOrNone
 from tlm_sweeps.spec.models import ModelSpec
 
-KNOWN_CORPORA = ("python-docs", "tiny-shakespeare", "ptb", "wikitext-2")
+KNOWN_CORPORA = ("python-docs", "tiny-shakespeare", "ptb", "wikitext-2", "wikipedia-subset")
 """Corpora that are known by name. Any other text comes by `path` or `hub`."""
 
 
@@ -37,7 +37,7 @@ class CorpusSpec(Part):
     """Which text, and how it becomes tokens. Exactly one of `name`, `path` and `hub` says where it comes from."""
 
     name: Name | None = None
-    """A known corpus: `python-docs`, `tiny-shakespeare`, `ptb`, `wikitext-2`."""
+    """A known corpus: `python-docs`, `tiny-shakespeare`, `ptb`, `wikitext-2`, `wikipedia-subset`."""
     path: Annotated[str, Field(min_length=1)] | None = None
     """A UTF-8 text file, or a folder of them (or of train/valid/test files)."""
     hub: Annotated[str, Field(min_length=1)] | None = None
@@ -49,7 +49,8 @@ class CorpusSpec(Part):
     eos: bool = False
     """Word level: put `<eos>` at the end of every line. The study does not."""
     vocabulary: Count | None = None
-    """Word level: keep only the most frequent words of train, the others become `<unk>`. All when left out."""
+    """Keep only the most frequent tokens of train (words or characters), counted before any caps; the others become
+    `<unk>`, which counts as one of them. All when left out: words of train, characters of the whole text."""
     split: SplitShares | Literal["paper", "official"] | None = None
     """Shares by position; `paper`: the study's exact slices; `official`: the corpus's own files. Default: official
     where the corpus has train, valid and test, else 80/10/10."""

@@ -124,6 +124,7 @@ class SweepSpec(Part):
     engine: EngineSpec = OptunaEngine()
     """How the space is searched."""
     seeds: Count | Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)] = 1
-    """Runs for each trial: a number (seeds 0, 1, …) or the seeds themselves."""
+    """Runs for each trial: a number (seeds 0, 1, …) or the seeds themselves. A grid or random search without a pruner
+    may be given more later: the same command then trains those that are missing."""
     tracking: TrackingSpec = TrackingSpec()
     """What is told to W&B."""

@@ -17,7 +17,7 @@ question: Which depth, heads and context are best for 2e11 training FLOPs?
 
 experiment:                  # what every run has in common; any field may be searched below instead
   corpus:
-    name: python-docs        # ships with Python; also tiny-shakespeare, ptb, wikitext-2, or `path: text.txt`
+    name: python-docs        # ships with Python; also tiny-shakespeare, ptb, …, or `path: text.txt`
     level: char              # tokens are characters (or words: `word`)
   model:
     kind: transformer        # linear, mlp, attention or transformer

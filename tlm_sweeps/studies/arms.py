@@ -32,13 +32,19 @@ def records_of(arm: Arm, sweeps: Mapping[str, SweepResults]) -> dict[int, Record
         ValueError: two runs of one seed answer to the arm, so that it does not say which it means.
     """
     found: dict[int, Record] = {}
-    for record in sweeps[arm.sweep].records if arm.sweep in sweeps else ():
-        if record.state != "complete" or not all(value_of(record, name) == each for name, each in arm.where.items()):
+    for record in runs_of(arm, sweeps):
+        if record.state != "complete":
             continue
         if record.seed in found:
             raise ValueError(f"{arm.label}: {found[record.seed].run_id} and {record.run_id} are of one seed")
         found[record.seed] = record
     return dict(sorted(found.items()))
+
+
+def runs_of(arm: Arm, sweeps: Mapping[str, SweepResults]) -> list[Record]:
+    """The runs of an arm in whatever state; none where the sweep has not been run."""
+    records = sweeps[arm.sweep].records if arm.sweep in sweeps else ()
+    return [record for record in records if is_of(arm, record.spec, record.budget_flops)]
 
 
 def scores_of(arm: Arm, sweeps: Mapping[str, SweepResults], score: Score = "test_nll") -> dict[int, float]:
@@ -47,11 +53,20 @@ def scores_of(arm: Arm, sweeps: Mapping[str, SweepResults], score: Score = "test
     return {seed: value for seed, value in values.items() if value is not None and math.isfinite(value)}
 
 
+def is_of(arm: Arm, experiment: Mapping[str, Any], budget_flops: int | None) -> bool:
+    """Whether a run of a resolved experiment at this budget is one of the arm's."""
+    return all(_value(experiment, budget_flops, name) == wanted for name, wanted in arm.where.items())
+
+
 def value_of(record: Record, name: str) -> Any:
     """A field of the run's resolved experiment by its dotted name; None where its model has no such field."""
+    return _value(record.spec, record.budget_flops, name)
+
+
+def _value(experiment: Mapping[str, Any], budget_flops: int | None, name: str) -> Any:
     if name == "budget.flops":
-        return record.budget_flops
-    section: Any = record.spec
+        return budget_flops
+    section: Any = experiment
     for part in name.split("."):
         section = section.get(part) if isinstance(section, Mapping) else None
     return section

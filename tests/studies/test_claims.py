@@ -1,0 +1,186 @@
+"""Claims: every verdict of a setting, headings that say failures aloud, and arms that the specs really train."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tlm_sweeps.compute.planning import SweepPlan
+from tlm_sweeps.report.sources import SweepResults
+from tlm_sweeps.spec.sweep import SweepSpec
+from tlm_sweeps.studies.answers_json import claims_json
+from tlm_sweeps.studies.arms import Arm, is_of
+from tlm_sweeps.studies.claims import Claim, Setting, judge
+from tlm_sweeps.studies.contrasts import Contrast
+from tlm_sweeps.studies.questions import Comparisons, Overfitting, Shape
+from tlm_sweeps.studies.sections import claim_section
+from tlm_sweeps.studies.sides import Side, Tuned, arm_of
+from tlm_sweeps.studies.tradeoffs import TRADEOFFS
+from tlm_sweeps.studies.tradeoffs_claims import A1, CLAIMS
+from tlm_sweeps.studies.tradeoffs_questions import QUESTIONS
+
+MadeUp = Callable[..., SweepResults]
+Planned = Callable[[str], tuple[SweepSpec, SweepPlan]]
+SPECS = sorted((Path(__file__).parents[2] / "sweeps" / "architecture-tradeoffs").glob("*.yaml"))
+BETTER, WORSE = {0: 2.0, 1: 2.11, 2: 2.19}, {0: 2.5, 1: 2.6, 2: 2.7}
+CLOSE = {0: 2.4, 1: 2.7, 2: 2.65}
+
+
+def arms(*depths: int) -> list[Arm]:
+    """Settings of one sweep."""
+    return [Arm("s", f"L = {depth}", {"model.depth": depth}) for depth in depths]
+
+
+def shallow() -> Contrast:
+    """Says that one block is better than two."""
+    one, two = arms(1, 2)
+    return Contrast(one, two)
+
+
+def asked(*contrasts: Contrast, **changes: object) -> Claim:
+    """A claim in one setting."""
+    return Claim("A9", "shallow is better", "a table", (Setting("own account", contrasts, **changes),))  # pyright: ignore[reportArgumentType] the test names fields of a setting
+
+
+def trained(made_up: MadeUp, *nlls: dict[int, float], **changes: object) -> dict[str, SweepResults]:
+    """A sweep over depths from 1 on."""
+    return {"s": made_up("s", *(({"model.depth": depth}, found) for depth, found in enumerate(nlls, 1)), **changes)}
+
+
+@pytest.mark.parametrize(
+    ("nlls", "verdict"),
+    [
+        ((BETTER, WORSE, WORSE), "holds"),
+        ((WORSE, BETTER, WORSE), "does not hold"),
+        ((BETTER, WORSE, CLOSE), "holds"),
+        ((WORSE, CLOSE, CLOSE), "not shown"),
+        ((BETTER, WORSE, {0: 9.0}), "not run"),
+        ((WORSE, BETTER, {0: 9.0}), "does not hold"),
+        ((BETTER,), "not run"),
+    ],
+)
+def test_every_verdict_of_a_setting(nlls: tuple[dict[int, float], ...], verdict: str, made_up: MadeUp):
+    one, two, three = arms(1, 2, 3)
+    answer = judge(asked(Contrast(one, two), Contrast(one, three)), trained(made_up, *nlls))
+    assert [each.verdict for each in answer.settings] == [verdict]
+
+
+def test_a_claim_about_cost_needs_the_lower_cost(made_up: MadeUp):
+    contrast = shallow()
+    cheap = trained(made_up, BETTER, WORSE, matmul={0: 10**11})
+    dear = trained(made_up, BETTER, WORSE, matmul={0: 10**13})
+    verdicts = [judge(asked(contrast, cheaper="2nd"), sweeps).settings[0].verdict for sweeps in (cheap, dear)]
+    assert verdicts == ["holds", "does not hold"]
+
+
+def test_what_stands_beside_decides_nothing(made_up: MadeUp):
+    one, two = arms(1, 2)
+    answer = judge(asked(Contrast(one, two), beside=(Contrast(two, one),)), trained(made_up, BETTER, WORSE))
+    assert answer.settings[0].verdict == "holds"
+    assert answer.settings[0].beside[0].verdict == "reversed"
+
+
+def test_a_heading_says_failures_first(made_up: MadeUp):
+    one, two = arms(1, 2)
+    settings = (
+        Setting("own account", (Contrast(one, two),)),
+        Setting("equal FLOPs, last", (Contrast(two, one),)),
+        Setting("equal FLOPs, all", (Contrast(Arm("unknown", "x"), one),)),
+    )
+    heading = judge(Claim("A9", "deep is better", "", settings), trained(made_up, BETTER, WORSE)).heading
+    assert heading.index("does not hold") < heading.index("holds by") < heading.index("not run")
+    assert heading.endswith("deep is better")
+
+
+@pytest.mark.parametrize(
+    ("nlls", "words"),
+    [((BETTER, WORSE), "A9 holds:"), ((WORSE, BETTER), "A9 does not hold:"), ((CLOSE, WORSE), "A9 is not shown:")],
+)
+def test_a_heading_of_one_verdict(nlls: tuple[dict[int, float], ...], words: str, made_up: MadeUp):
+    assert judge(asked(shallow()), trained(made_up, *nlls)).heading.startswith(words)
+
+
+def test_a_section_has_the_numbers_and_says_what_is_missing(made_up: MadeUp):
+    sweeps = trained(made_up, BETTER, WORSE)
+    section = claim_section(judge(asked(shallow()), sweeps), sweeps)
+    (row,) = section.tables[0].rows
+    assert "2.1000 / 2.6000" in row.cells
+    assert "+0.5000 (+0.4752 to +0.5248)" in row.cells
+    assert claim_section(judge(A1, {}), {}).tables == ()
+    assert "tradeoffs-table-1 is not run" in " ".join(claim_section(judge(A1, {}), {}).sentences)
+
+
+def test_json_of_claims_that_were_not_run_is_whole_and_null():
+    found = json.loads(json.dumps(claims_json({})))
+    assert [claim["name"] for claim in found] == ["A1", "A2", "A3", "A4", "A5", "A6"]
+    assert {setting["verdict"] for claim in found for setting in claim["settings"]} == {"not run"}
+    assert all(each["p"] is None for claim in found for setting in claim["settings"] for each in setting["contrasts"])
+
+
+def test_attention_at_equal_flops_from_records(made_up: MadeUp):
+    rate = "training.learning_rate"
+    at = {"budget.flops": 250_000_000_000}
+
+    def family(kind: str, good: float, predict: str) -> SweepResults:
+        cells = [
+            ({rate: value, "training.predict": predict, **at}, {seed: good + worse + 0.01 * seed for seed in range(3)})
+            for value, worse in ((3e-4, 0.2), (1e-3, 0.0), (3e-3, 0.3))
+        ]
+        return made_up(f"tradeoffs-equal-{kind}", *cells, search={rate: [3e-4, 1e-3, 3e-3]})
+
+    sweeps = {each.spec.name: each for each in (family("attention", 2.5, "last"), family("mlp", 2.3, "last"))}
+    setting = next(each for each in judge(A1, sweeps).settings if each.setting.basis == "equal FLOPs, last")
+    assert setting.verdict == "does not hold"
+    assert [each.verdict for each in setting.compared] == ["reversed", "not run", "not run"]
+    assert setting.compared[0].first.chosen == {rate: 1e-3}
+
+
+def test_evidence_quotes_what_was_published():
+    published = {f"{cell.published.test_nll:.4f}" for _, cell in TRADEOFFS.cells}
+    quoted = {number for claim in CLAIMS for number in re.findall(r"\d\.\d{4}", claim.evidence)}
+    assert quoted
+    assert quoted <= published
+
+
+def sides() -> Iterator[Side]:
+    """All sides of claims and questions."""
+    for setting in (setting for claim in CLAIMS for setting in claim.settings):
+        for contrast in (*setting.contrasts, *setting.beside):
+            yield from (contrast.first, contrast.second)
+    for question in QUESTIONS:
+        match question.kind:
+            case Comparisons(groups):
+                yield from (side for group in groups for side in (group.reference, *group.others))
+            case Overfitting(reference, others):
+                yield from (reference, *others)
+            case Shape():
+                pass
+
+
+def test_every_side_is_one_setting_of_the_specs(planned: Planned):
+    plans = {spec.name: (spec, plan) for spec, plan in map(planned, (path.name for path in SPECS))}
+    for side in sides():
+        arm = arm_of(side)
+        spec, plan = plans[arm.sweep]
+        trials = [trial for trial in plan.feasible if trial.matched]
+        found = [
+            trial
+            for trial in trials
+            if trial.matched and is_of(arm, trial.matched.experiment.model_dump(mode="json"), trial.budget_flops)
+        ]
+        wanted = spec.search[side.over].size() if isinstance(side, Tuned) else 1
+        assert len(found) == wanted, arm
+        assert len(plan.seeds) >= 3, spec.name
+
+
+def test_the_shapes_of_question_2_are_those_of_its_spec(planned: Planned):
+    kind = QUESTIONS[1].kind
+    assert isinstance(kind, Shape)
+    spec, plan = planned("question-2-shape.yaml")
+    assert {name: getattr(each, "choices", None) for name, each in spec.search.items()} == dict(kind.steps)
+    assert tuple(sorted({trial.budget_flops or 0 for trial in plan.feasible})) == kind.budgets
+    assert len(plan.feasible) == 4 * 12

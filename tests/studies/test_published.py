@@ -1,0 +1,115 @@
+"""The specs of the study train what its tables say, to the last parameter and the last printed digit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tlm_sweeps.compute.planning import PlannedTrial, SweepPlan
+from tlm_sweeps.errors import InputError
+from tlm_sweeps.spec.sweep import SweepSpec
+from tlm_sweeps.studies.arms import is_of
+from tlm_sweeps.studies.choosing import study_of
+from tlm_sweeps.studies.published import Cell, PrintedFlops, Published, Table
+from tlm_sweeps.studies.tradeoffs import TRADEOFFS
+
+Planned = Callable[[str], tuple[SweepSpec, SweepPlan]]
+ROWS = [pytest.param(table, cell, id=f"{table.key}: {cell.label}") for table, cell in TRADEOFFS.cells]
+
+
+def trial_of(table: Table, cell: Cell, planned: Planned) -> PlannedTrial:
+    """The one setting of the table's specs that is the row's."""
+    found = []
+    for spec, plan in map(planned, table.specs):
+        for trial in plan.feasible:
+            assert trial.matched
+            experiment = trial.matched.experiment.model_dump(mode="json")
+            if spec.name == cell.arm.sweep and is_of(cell.arm, experiment, trial.budget_flops):
+                found.append(trial)
+    (trial,) = found
+    return trial
+
+
+@pytest.mark.parametrize(("table", "cell"), ROWS)
+def test_the_specs_have_the_published_parameters_and_flops(table: Table, cell: Cell, planned: Planned):
+    """Of table 3 the right FLOPs are held, 4.41e13 and 4.24e13: the printed ones were counted with half the context."""
+    trial = trial_of(table, cell, planned)
+    assert trial.cost
+    assert trial.matched
+    assert trial.cost.n_params == cell.published.n_params
+    assert trial.matched.train_flops.of("2nd") == cell.published.flops_2nd
+    assert trial.matched.experiment.training.epochs == cell.published.epochs
+
+
+@pytest.mark.parametrize(
+    ("key", "label", "flops"),
+    [
+        ("1", "linear", 4.12e13),
+        ("1", "MLP", 1.65e14),
+        ("1", "attention", 1.19e13),
+        ("1", "transformer, L = 3", 2.21e13),
+        ("2", "Penn Treebank", 2.44e14),
+        ("2", "WikiText-2", 7.33e14),
+        ("3", "learned positions", 4.41e13),
+        ("3", "RoPE", 4.24e13),
+    ],
+)
+def test_planned_flops_are_those_of_the_paper_to_the_printed_digits(
+    key: str, label: str, flops: float, planned: Planned
+):
+    table, cell = next((table, cell) for table, cell in TRADEOFFS.cells if (table.key, cell.label) == (key, label))
+    trial = trial_of(table, cell, planned)
+    assert trial.matched
+    assert float(f"{trial.matched.train_flops.of('2nd'):.2e}") == flops
+
+
+def test_every_setting_of_the_specs_is_a_row_of_its_table(planned: Planned):
+    for table in TRADEOFFS.tables:
+        settings = sum(len(plan.trials) for _, plan in map(planned, table.specs))
+        assert settings == len(table.cells)
+
+
+def test_every_spec_asks_for_the_seeds_that_a_verdict_needs(planned: Planned):
+    for table in TRADEOFFS.tables:
+        for file in table.specs:
+            assert len(planned(file)[1].seeds) >= (3 if table.key == "2" else 5)
+
+
+def test_the_best_validation_epoch_of_the_words_is_the_one_that_the_paper_names():
+    bests = {cell.label: cell.published.val_nlls for cell in TRADEOFFS.only(["2"]).tables[0].cells}
+    assert {label: nlls.index(min(nlls)) + 1 for label, nlls in bests.items()} == {"Penn Treebank": 2, "WikiText-2": 1}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"test_nll": float("nan")},
+        {"test_nll": -1.0},
+        {"val_nlls": (3.0,)},
+        {"printed_flops": PrintedFlops(4.13e13, 128)},
+        {"printed_flops": PrintedFlops(4.12e13, 64)},
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(wrong: dict[str, Any]):
+    right: dict[str, Any] = {
+        "n_params": 1_073_345,
+        "context": 128,
+        "windows_per_epoch": 50_000,
+        "epochs": 3,
+        "test_nll": 3.0549,
+    }
+    Published(**right, printed_flops=PrintedFlops(4.12e13, 128))
+    with pytest.raises(ValueError, match=r"NLL|epochs|cost"):
+        Published(**right | wrong)
+
+
+def test_tables_are_chosen_by_their_keys_in_the_order_of_the_paper():
+    assert [table.key for table in study_of("architecture-tradeoffs", ["heads", "1"]).tables] == ["1", "heads"]
+    assert study_of("architecture-tradeoffs") == TRADEOFFS
+    with pytest.raises(InputError, match="no table `head`") as refused:
+        study_of("architecture-tradeoffs", ["head"])
+    assert "did you mean `heads`?" in str(refused.value)
+    with pytest.raises(InputError, match="no study `architecture`"):
+        study_of("architecture")

@@ -1,0 +1,60 @@
+"""A study's claims and questions for a terminal: heading, what is said about it, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from tlm_sweeps.console.streams import plain
+from tlm_sweeps.console.tables import Column, fitting, table
+from tlm_sweeps.report.sources import SweepResults
+from tlm_sweeps.report.views import Table as PlainTable
+from tlm_sweeps.studies.claims import judge
+from tlm_sweeps.studies.question_sections import question_section
+from tlm_sweeps.studies.sections import Section, claim_section
+from tlm_sweeps.studies.tradeoffs_claims import CLAIMS
+from tlm_sweeps.studies.tradeoffs_questions import QUESTIONS
+
+_SPARE = {"learning rate": 5, "matmul FLOPs": 4, "seeds": 3, "p": 2, "NLL": 1, "test NLL": 1}
+"""Columns that a narrow terminal does without, the most easily first."""
+
+
+def claims_view(sweeps: Mapping[str, SweepResults], console: Console) -> RenderableType:
+    """Every claim with its verdicts.
+
+    Raises:
+        InputError: when two runs of one seed answer to an arm.
+    """
+    return Group(*(_section(claim_section(judge(claim, sweeps), sweeps), console) for claim in CLAIMS))
+
+
+def questions_view(sweeps: Mapping[str, SweepResults], console: Console) -> RenderableType:
+    """Every open question with its answer.
+
+    Raises:
+        InputError: when two runs of one seed answer to an arm.
+    """
+    return Group(*(_section(question_section(question, sweeps), console) for question in QUESTIONS))
+
+
+def _section(section: Section, console: Console) -> RenderableType:
+    parts: list[RenderableType] = [Text(plain(section.heading), "bold")]
+    parts += [Text(plain(each), "dim") for each in section.sentences]
+    for each in section.tables:
+        parts += [Text(), _fitted(each, console)]
+    return Group(*parts, Text())
+
+
+def _fitted(found: PlainTable, console: Console) -> RenderableType:
+    columns = [
+        Column(
+            name,
+            tuple(row.cells[number] for row in found.rows),
+            is_words=name in found.words,
+            spare=_SPARE.get(name, 0),
+        )
+        for number, name in enumerate(found.columns)
+    ]
+    return table(fitting(columns, console)[0])

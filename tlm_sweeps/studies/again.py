@@ -1,0 +1,71 @@
+"""A kept run trained again: the same setting, budget and seed, and how far the new result is from the kept one."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tlm_sweeps.compute.planning import BUDGET
+from tlm_sweeps.errors import InputError, did_you_mean
+from tlm_sweeps.report.sources import SweepResults
+from tlm_sweeps.runs.record import Record
+from tlm_sweeps.spec.composition import overlaid
+from tlm_sweeps.spec.sweep import OptunaEngine, SweepSpec
+
+NEAR_NATS = 0.002
+"""Largest difference between a record and the same run on the same kind of device. On one thread and one kind of
+processor it is 0; another number of threads or another processor adds in another order."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """A record, and the record of its run made again."""
+
+    kept: Record
+    new: Record
+
+    @property
+    def difference(self) -> float | None:
+        """New minus kept test NLL, nats per target; None where a run has none."""
+        if self.kept.test_nll is None or self.new.test_nll is None:
+            return None
+        return self.new.test_nll - self.kept.test_nll
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both are complete and near enough."""
+        return self.difference is not None and abs(self.difference) <= NEAR_NATS
+
+
+def drawn(sweeps: Mapping[str, SweepResults], run_id: str | None = None) -> tuple[SweepResults, Record]:
+    """A complete run of the kept ones: the one that is named, else one at random.
+
+    Raises:
+        InputError: there is none, or none of that name.
+    """
+    every = [
+        (results, record) for results in sweeps.values() for record in results.records if record.state == "complete"
+    ]
+    if not every:
+        raise InputError("no complete run is kept", hint="train first: `tlm-sweeps reproduce STUDY`")
+    if run_id is None:
+        return random.choice(every)
+    for results, record in every:
+        if record.run_id == run_id:
+            return results, record
+    names: Sequence[str] = [record.run_id for _, record in every]
+    raise InputError(f"no run `{run_id}` is kept", place="--again", hint=did_you_mean(run_id, names))
+
+
+def made_again(results: SweepResults, record: Record) -> SweepSpec:
+    """The sweep of the one run that a record is of: its setting is the experiment, its budget the only one."""
+    spec = results.spec
+    settings = {name: value for name, value in record.settings.items() if name != BUDGET}
+    experiment = overlaid(spec.experiment.model_dump(mode="json", exclude_unset=True), settings)
+    given = spec.model_dump(mode="json", exclude_unset=True, exclude={"search", "baselines", "engine", "budget"})
+    given |= {"name": f"{record.run_id}-again", "experiment": experiment, "seeds": [record.seed]}
+    again = SweepSpec.model_validate_json(json.dumps(given))
+    budget = spec.budget and spec.budget.model_copy(update={"flops": record.budget_flops, "total": None})
+    return again.model_copy(update={"budget": budget, "engine": OptunaEngine(sampler="grid")})
