@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -89,14 +90,14 @@ def test_what_is_missing_is_trained_once_and_grows_with_the_seeds(tlm: Tlm, smal
     words = ("reproduce", STUDY, "--table", "context", "--specs", small_specs, "--workers", "1")
     first = tlm(*words, "--seeds", "1", "--to", "kept")
     assert first.code == 0
-    assert "table context: 3 runs to train" in first.err
+    assert "tradeoffs-context: 3 runs to train" in first.err
     assert first.err.count("· val ") == 3
     again = tlm(*words, "--seeds", "1")
-    assert again.err.splitlines()[0] == "table context: nothing left to train"
+    assert again.err.splitlines()[0] == "tradeoffs-context: nothing left to train"
     assert "trial" not in again.err
     assert again.out.splitlines()[:-1] == first.out.splitlines()[:-1]
     more = tlm(*words, "--seeds", "2")
-    assert "table context: 3 of 6 runs to train" in more.err
+    assert "tradeoffs-context: 3 of 6 runs to train" in more.err
     assert more.err.count("· val ") == 3
     assert "nothing left to train" in tlm(*words, "--seeds", "1").err
     assert tlm("reproduce", STUDY, "--from", "kept", "--table", "context").code == 0
@@ -120,6 +121,35 @@ def test_a_sweep_that_was_begun_with_more_seeds_goes_on_with_them(tlm: Tlm, smal
     assert "was begun with 2 seeds" in refused.err
     assert "hint: `--seeds 2` goes on" in refused.err
     assert tlm(*words, "--seeds", "2").code == 0
+
+
+def test_claims_and_questions_are_shown_by_their_keys_and_written_as_a_page(tlm: Tlm, records: Path):
+    said = tlm("reproduce", STUDY, "--from", records, "--table", "A4", "--findings", "found.md")
+    assert said.code == 0
+    assert "A4 does not hold by the study's own account" in said.out
+    assert "reproduced" not in said.out
+    assert "A4 does not hold" in Path("found.md").read_text()
+    every = tlm("reproduce", STUDY, "--from", records, "--table", "questions", "--json").data
+    assert (every["cells"], every["claims"], [each["number"] for each in every["questions"]]) == (
+        [],
+        [],
+        list(range(1, 8)),
+    )
+
+
+def test_a_kept_run_is_trained_again_and_compared(tlm: Tlm, small_specs: Path):
+    tlm("reproduce", STUDY, "--table", "context", "--specs", small_specs, "--workers", "1", "--to", "kept")
+    same = tlm("reproduce", STUDY, "--from", "kept", "--again", "tradeoffs-context-0002-s1")
+    assert same.code == 0
+    assert "tradeoffs-context-0002-s1: the same: test NLL" in same.out
+    (file,) = Path("kept").rglob("*.json")
+    file.write_text(re.sub(r'"test_nll": ?(\d)', r'"test_nll":1\1', file.read_text()))
+    other = tlm("reproduce", STUDY, "--from", "kept", "--again", "any", "--json")
+    assert (other.code, other.data["same"]) == (1, False)
+    assert other.data["difference"] < -5
+    unknown = tlm("reproduce", STUDY, "--from", "kept", "--again", "tradeoffs-context-0002-s7")
+    assert unknown.code == 2
+    assert "did you mean" in unknown.err
 
 
 @pytest.mark.slow
@@ -163,6 +193,5 @@ def test_a_spec_of_another_sweep_is_refused(tlm: Tlm, tmp_path: Path, spec: Path
     spec.rename(tmp_path / "mine" / "sweep-heads.yaml")
     said = tlm("reproduce", STUDY, "--table", "heads", "--specs", "mine")
     assert said.code == 2
-    assert "`tiny` trains nothing of table heads" in said.err
-    assert "sweep-heads.yaml:1 name" in said.err
-    assert "tradeoffs-heads" in said.err
+    assert "no spec here is of the sweep `tradeoffs-heads`" in said.err
+    assert "mine" in said.err

@@ -115,7 +115,7 @@ def test_a_section_has_the_numbers_and_says_what_is_missing(made_up: MadeUp):
 
 
 def test_json_of_claims_that_were_not_run_is_whole_and_null():
-    found = json.loads(json.dumps(claims_json({})))
+    found = json.loads(json.dumps(claims_json({}, CLAIMS)))
     assert [claim["name"] for claim in found] == ["A1", "A2", "A3", "A4", "A5", "A6"]
     assert {setting["verdict"] for claim in found for setting in claim["settings"]} == {"not run"}
     assert all(each["p"] is None for claim in found for setting in claim["settings"] for each in setting["contrasts"])

@@ -15,6 +15,12 @@ from tlm_sweeps.studies.choosing import study_of
 from tlm_sweeps.studies.published import Cell, PrintedFlops, Published, Table
 from tlm_sweeps.studies.tradeoffs import TRADEOFFS
 
+FILES_OF = {
+    "1": ["table-1.yaml"],
+    "2": ["table-2-ptb.yaml", "table-2-wikitext-2.yaml"],
+    "3": ["table-3.yaml"],
+    **{key: [f"sweep-{key}.yaml"] for key in ("context", "hidden", "heads", "depth")},
+}
 Planned = Callable[[str], tuple[SweepSpec, SweepPlan]]
 ROWS = [pytest.param(table, cell, id=f"{table.key}: {cell.label}") for table, cell in TRADEOFFS.cells]
 
@@ -22,7 +28,7 @@ ROWS = [pytest.param(table, cell, id=f"{table.key}: {cell.label}") for table, ce
 def trial_of(table: Table, cell: Cell, planned: Planned) -> PlannedTrial:
     """The one setting of the table's specs that is the row's."""
     found = []
-    for spec, plan in map(planned, table.specs):
+    for spec, plan in map(planned, FILES_OF[table.key]):
         for trial in plan.feasible:
             assert trial.matched
             experiment = trial.matched.experiment.model_dump(mode="json")
@@ -67,13 +73,13 @@ def test_planned_flops_are_those_of_the_paper_to_the_printed_digits(
 
 def test_every_setting_of_the_specs_is_a_row_of_its_table(planned: Planned):
     for table in TRADEOFFS.tables:
-        settings = sum(len(plan.trials) for _, plan in map(planned, table.specs))
+        settings = sum(len(plan.trials) for _, plan in map(planned, FILES_OF[table.key]))
         assert settings == len(table.cells)
 
 
 def test_every_spec_asks_for_the_seeds_that_a_verdict_needs(planned: Planned):
     for table in TRADEOFFS.tables:
-        for file in table.specs:
+        for file in FILES_OF[table.key]:
             assert len(planned(file)[1].seeds) >= (3 if table.key == "2" else 5)
 
 
@@ -107,7 +113,10 @@ def test_numbers_that_cannot_be_are_refused(wrong: dict[str, Any]):
 
 def test_tables_are_chosen_by_their_keys_in_the_order_of_the_paper():
     assert [table.key for table in study_of("architecture-tradeoffs", ["heads", "1"]).tables] == ["1", "heads"]
-    assert study_of("architecture-tradeoffs") == TRADEOFFS
+    assert study_of("architecture-tradeoffs").tables == TRADEOFFS.tables
+    assert [each.key for each in study_of("architecture-tradeoffs", ["A4", "Q7"]).answers] == ["A4", "Q7"]
+    assert len(study_of("architecture-tradeoffs", ["claims"]).answers) == 6
+    assert study_of("architecture-tradeoffs", ["A4"]).sweeps == ("tradeoffs-heads", "tradeoffs-equal-heads")
     with pytest.raises(InputError, match="no table `head`") as refused:
         study_of("architecture-tradeoffs", ["head"])
     assert "did you mean `heads`?" in str(refused.value)

@@ -181,7 +181,7 @@ def test_a_question_that_is_not_run_says_so(question: Question):
 
 
 def test_json_of_questions_is_whole():
-    found = json.loads(json.dumps(questions_json({})))
+    found = json.loads(json.dumps(questions_json({}, QUESTIONS)))
     assert [each["number"] for each in found] == [1, 2, 3, 4, 5, 6, 7]
     assert {each["answer"] for each in found} == {"Not run yet."}
     assert found[0]["groups"][0]["contrasts"][0]["verdict"] == "not run"

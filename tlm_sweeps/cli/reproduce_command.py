@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tlm_sweeps.cli.options import DataDir, Device, Json, RunsDir, Stack, Workers, device_of
-from tlm_sweeps.cli.study_training import Machinery, train_missing
+from tlm_sweeps.cli.study_training import Machinery, train_again, train_missing
 from tlm_sweeps.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ StudyName = Annotated[
 Tables = Annotated[
     list[str] | None,
     typer.Option(
-        "--table", metavar="TABLE", help="1, 2, 3, context, hidden, heads or depth. Repeatable. Default: all."
+        "--table",
+        metavar="TABLE",
+        help="1, 2, 3, context, hidden, heads, depth; a claim A1 … A6, a question Q1 … Q7, claims or questions. "
+        "Repeatable. Default: train all tables, show all.",
     ),
 ]
 Seeds = Annotated[
@@ -38,6 +42,13 @@ Html = Annotated[
     Path | None,
     typer.Option("--html", metavar="FILE", help="Default: reproduction.html in the runs folder; with --from, none."),
 ]
+Findings = Annotated[
+    Path | None, typer.Option("--findings", metavar="FILE", help="Write all findings as a page of Markdown.")
+]
+Again = Annotated[
+    str | None,
+    typer.Option("--again", metavar="RUN", help="Train this kept run again (any: one at random) and compare the two."),
+]
 Specs = Annotated[
     Path | None,
     typer.Option("--specs", metavar="DIR", help="Folder of the study's specs. Default: sweeps/STUDY."),
@@ -52,6 +63,8 @@ def reproduce(
     from_: From = None,
     to: To = None,
     html: Html = None,
+    findings: Findings = None,
+    again: Again = None,
     specs: Specs = None,
     workers: Workers = "auto",
     device: Device = "auto",
@@ -71,13 +84,18 @@ def reproduce(
     from tlm_sweeps.studies.choosing import study_of
 
     chosen = study_of(study, table or ())
+    machinery = Machinery(workers, device, stack, runs_dir, data_dir)
+    if again is not None:
+        found = api.reproduction(study, kept=from_, runs_dir=runs_dir)
+        train_again(found.sweeps, again, machinery, argv=context.obj, json=json)
+        return
     if from_ is not None:
         training = {"--to": to, "--specs": specs, "--runs-dir": runs_dir, "--data-dir": data_dir, "--stack": stack}
         _refuse_of_training(training, workers=workers, device=device)
         found = api.reproduction(study, table or (), seeds=seeds, kept=from_)
     else:
-        machinery = Machinery(workers, device, stack, runs_dir, data_dir)
-        train_missing(chosen, machinery, argv=context.obj, specs=specs, seeds=seeds)
+        asked = chosen if table else replace(chosen, answers=())
+        train_missing(asked, machinery, argv=context.obj, specs=specs, seeds=seeds)
         found = api.reproduction(study, table or (), seeds=seeds, runs_dir=runs_dir)
     if to is not None:
         _keep(found, to)
@@ -85,6 +103,8 @@ def reproduce(
     _show(found, json=json)
     if page is not None:
         _write_page(found, page)
+    if findings is not None:
+        _write_findings(found, findings)
     if _say_failures(found):
         raise typer.Exit(1)
 
@@ -112,16 +132,25 @@ def _keep(found: Reproduction, folder: Path) -> None:
 
 
 def _show(found: Reproduction, *, json: bool) -> None:
+    from tlm_sweeps.console.claims_view import answers_view
     from tlm_sweeps.console.reproduction_view import reproduction_view
     from tlm_sweeps.console.streams import out, show, write_json
-    from tlm_sweeps.studies.answers_json import claims_json, questions_json
     from tlm_sweeps.studies.document import document_of
 
     if json:
-        answers = {"claims": claims_json(found.sweeps), "questions": questions_json(found.sweeps)}
-        write_json(document_of(found, **answers))
-    else:
+        write_json(document_of(found))
+        return
+    if found.study.tables:
         show(reproduction_view(found, out()))
+    if found.study.answers:
+        show(answers_view(found.study, found.sweeps, out()))
+
+
+def _write_findings(found: Reproduction, path: Path) -> None:
+    from tlm_sweeps.console.streams import say
+    from tlm_sweeps.studies.findings import write_findings
+
+    say(f"findings: {write_findings(found.sweeps, path)}")
 
 
 def _write_page(found: Reproduction, path: Path) -> None:

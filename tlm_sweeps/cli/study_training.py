@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import typer
 
 from tlm_sweeps.cli.following import follow
 from tlm_sweeps.cli.options import device_of, workers_of
@@ -42,7 +47,7 @@ def train_missing(
     """Train what a study's sweeps still lack; nothing is started for those that lack nothing.
 
     Args:
-        study: with the tables that are wanted.
+        study: with the tables, claims and questions that are wanted.
         machinery: how.
         argv: the command, for the records and for going on after an interrupt.
         specs: folder of the specs.
@@ -54,11 +59,9 @@ def train_missing(
     """
     from tlm_sweeps.studies.choosing import specs_of
 
-    by_table = {
-        key: [_looked_at(loaded, machinery) for loaded in specs] for key, specs in specs_of(study, specs, seeds).items()
-    }
-    _say_costs(study, by_table, machinery)
-    for each in (sweep for sweeps in by_table.values() for sweep in sweeps if sweep.left.runs):
+    sweeps = [_looked_at(loaded, machinery) for loaded in specs_of(study, specs, seeds)]
+    _say_costs(sweeps, machinery)
+    for each in (sweep for sweep in sweeps if sweep.left.runs):
         follow(
             each.loaded.spec,
             each.loaded,
@@ -105,14 +108,56 @@ def _ensure_no_fewer_seeds(spec: SweepSpec, begun: SweepResults) -> None:
         raise InputError(message, place="--seeds", hint=f"`--seeds {len(there)}` goes on with it")
 
 
-def _say_costs(study: Study, by_table: dict[str, list[_Sweep]], machinery: Machinery) -> None:
+def _say_costs(sweeps: list[_Sweep], machinery: Machinery) -> None:
     from tlm_sweeps.compute.gpus import gpus
     from tlm_sweeps.console.reproduction_view import cost_line
     from tlm_sweeps.console.streams import say
-    from tlm_sweeps.studies.remaining import together
 
     on_gpus = device_of(machinery.device) != "cpu" and bool(gpus())
-    for table in study.tables:
-        sweeps = by_table[table.key]
-        left = together(each.left for each in sweeps)
-        say(cost_line(table, left, max(each.workers for each in sweeps), on_gpus=on_gpus))
+    for each in sweeps:
+        say(cost_line(each.loaded.spec.name, each.left, each.workers, on_gpus=on_gpus))
+
+
+def train_again(
+    sweeps: Mapping[str, SweepResults], run_id: str, machinery: Machinery, *, argv: tuple[str, ...], json: bool
+) -> None:
+    """Train a run again and say how far it is from what was kept.
+
+    Args:
+        sweeps: the kept ones, by name.
+        run_id: which run; `any`: one at random.
+        machinery: how.
+        argv: the command, for the record.
+        json: whether stdout gets one document.
+
+    Raises:
+        InputError: when there is no such run.
+        typer.Exit: with 1 when the two are not the same.
+    """
+    from tlm_sweeps import api
+    from tlm_sweeps.console.following import plain_view
+    from tlm_sweeps.console.reproduction_view import again_line
+    from tlm_sweeps.console.streams import show, write_json
+    from tlm_sweeps.studies.again import ANY, Again, drawn, made_again
+
+    results, record = drawn(sweeps, None if run_id == ANY else run_id)
+    spec = made_again(results, record)
+    with tempfile.TemporaryDirectory(prefix="tlm-sweeps-") as folder:
+        pictures = api.iter_sweep(
+            spec,
+            runs_dir=folder,
+            data_dir=machinery.data_dir,
+            workers=1,
+            device=device_of(machinery.device),
+            argv=argv,
+        )
+        with closing(pictures), plain_view(resumes=False) as show_picture:
+            for picture in pictures:
+                show_picture(picture)
+        again = Again(record, api.results(spec.name, folder).records[0])
+    if json:
+        write_json(again.document())
+    else:
+        show(again_line(again))
+    if not again.is_same:
+        raise typer.Exit(1)

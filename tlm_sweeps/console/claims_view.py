@@ -11,32 +11,25 @@ from tlm_sweeps.console.streams import plain
 from tlm_sweeps.console.tables import Column, fitting, table
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.views import Table as PlainTable
+from tlm_sweeps.studies.choosing import claims_of, questions_of
 from tlm_sweeps.studies.claims import judge
+from tlm_sweeps.studies.published import Study
 from tlm_sweeps.studies.question_sections import question_section
 from tlm_sweeps.studies.sections import Section, claim_section
-from tlm_sweeps.studies.tradeoffs_claims import CLAIMS
-from tlm_sweeps.studies.tradeoffs_questions import QUESTIONS
 
 _SPARE = {"learning rate": 5, "matmul FLOPs": 4, "seeds": 3, "p": 2, "NLL": 1, "test NLL": 1}
 """Columns that a narrow terminal does without, the most easily first."""
 
 
-def claims_view(sweeps: Mapping[str, SweepResults], console: Console) -> RenderableType:
-    """Every claim with its verdicts.
+def answers_view(study: Study, sweeps: Mapping[str, SweepResults], console: Console) -> RenderableType:
+    """Every claim with its verdicts and every open question with its answer, of those that are asked of a study.
 
     Raises:
         InputError: when two runs of one seed answer to an arm.
     """
-    return Group(*(_section(claim_section(judge(claim, sweeps), sweeps), console) for claim in CLAIMS))
-
-
-def questions_view(sweeps: Mapping[str, SweepResults], console: Console) -> RenderableType:
-    """Every open question with its answer.
-
-    Raises:
-        InputError: when two runs of one seed answer to an arm.
-    """
-    return Group(*(_section(question_section(question, sweeps), console) for question in QUESTIONS))
+    sections = [claim_section(judge(claim, sweeps), sweeps) for claim in claims_of(study)]
+    sections += [question_section(question, sweeps) for question in questions_of(study)]
+    return Group(*(_section(each, console) for each in sections))
 
 
 def _section(section: Section, console: Console) -> RenderableType:

@@ -9,7 +9,7 @@ from tlm_sweeps.console.streams import plain
 from tlm_sweeps.console.tables import Column, fitting, table
 from tlm_sweeps.console.wording import about, counted
 from tlm_sweeps.report.views import Table as PlainTable
-from tlm_sweeps.studies.published import Table
+from tlm_sweeps.studies.again import NEAR_NATS, Again
 from tlm_sweeps.studies.remaining import Remaining
 from tlm_sweeps.studies.reproduction import RULE, Reproduction
 from tlm_sweeps.studies.tables import ROW, VERDICT, epoch_table, notes_of, verdict_table, verdicts_in_words
@@ -34,13 +34,30 @@ def reproduction_view(found: Reproduction, console: Console) -> RenderableType:
     )
 
 
-def cost_line(table: Table, left: Remaining, workers: int, *, on_gpus: bool) -> str:
-    """What a table will still take, before anything is trained."""
+def cost_line(sweep: str, left: Remaining, workers: int, *, on_gpus: bool) -> str:
+    """What a sweep will still take, before anything is trained."""
     if not left.runs:
-        return f"table {table.key}: nothing left to train"
+        return f"{sweep}: nothing left to train"
     runs = counted(left.runs, "run") if left.runs == left.of_runs else f"{left.runs} of {left.of_runs} runs"
     time = "on a GPU" if on_gpus else f"{about(left.seconds)} on {counted(workers, 'worker')}"
-    return f"table {table.key}: {runs} to train, {format_flops(left.train_flops)} ({left.account}), {time}"
+    return f"{sweep}: {runs} to train, {format_flops(left.train_flops)} ({left.account}), {time}"
+
+
+def again_line(again: Again) -> str:
+    """A kept run and the same run made again."""
+    kept, new = again.kept, again.new
+    if again.difference is None:
+        return f"{kept.run_id}: not the same: the new run is {new.state} {new.reason}".rstrip()
+    verdict = "the same" if again.is_same else "not the same"
+    devices = (
+        kept.provenance.device
+        if kept.provenance.device == new.provenance.device
+        else (f"{kept.provenance.device}, then {new.provenance.device}")
+    )
+    return (
+        f"{kept.run_id}: {verdict}: test NLL {kept.test_nll:.6f} kept, {new.test_nll:.6f} now, "
+        f"difference {again.difference:+.6f} (at most {NEAR_NATS}); {devices}"
+    )
 
 
 def _fitted(found: PlainTable, console: Console) -> RenderableType:

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tlm_sweeps.compute.planning import BUDGET
 from tlm_sweeps.errors import InputError, did_you_mean
@@ -14,6 +15,8 @@ from tlm_sweeps.runs.record import Record
 from tlm_sweeps.spec.composition import overlaid
 from tlm_sweeps.spec.sweep import OptunaEngine, SweepSpec
 
+ANY = "any"
+"""In place of a run's name: one at random."""
 NEAR_NATS = 0.002
 """Largest difference between a record and the same run on the same kind of device. On one thread and one kind of
 processor it is 0; another number of threads or another processor adds in another order."""
@@ -37,6 +40,17 @@ class Again:
     def is_same(self) -> bool:
         """Whether both are complete and near enough."""
         return self.difference is not None and abs(self.difference) <= NEAR_NATS
+
+    def document(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "run_id": self.kept.run_id,
+            "kept": {"test_nll": self.kept.test_nll, "device": self.kept.provenance.device},
+            "new": {"test_nll": self.new.test_nll, "device": self.new.provenance.device, "state": self.new.state},
+            "difference": self.difference,
+            "largest": NEAR_NATS,
+            "same": self.is_same,
+        }
 
 
 def drawn(sweeps: Mapping[str, SweepResults], run_id: str | None = None) -> tuple[SweepResults, Record]:

@@ -14,11 +14,9 @@ from tlm_sweeps.studies.question_sections import answer_of
 from tlm_sweeps.studies.questions import Comparisons, GroupAnswer, Overfitting, Question, Shape, compare_groups
 from tlm_sweeps.studies.shapes import Best, Step, best_shapes
 from tlm_sweeps.studies.sides import Measured
-from tlm_sweeps.studies.tradeoffs_claims import CLAIMS
-from tlm_sweeps.studies.tradeoffs_questions import QUESTIONS
 
 
-def claims_json(sweeps: Mapping[str, SweepResults], claims: Sequence[Claim] = CLAIMS) -> list[dict[str, Any]]:
+def claims_json(sweeps: Mapping[str, SweepResults], claims: Sequence[Claim]) -> list[dict[str, Any]]:
     """Each claim with its verdict in each setting and the contrasts that decide.
 
     Raises:
@@ -32,15 +30,13 @@ def claims_json(sweeps: Mapping[str, SweepResults], claims: Sequence[Claim] = CL
             "evidence": answer.claim.evidence,
             "heading": answer.heading,
             "settings": [_setting(each) for each in answer.settings],
-            "sweeps": list(answer.sweeps),
+            "sweeps": list(answer.claim.sweeps),
         }
         for answer in answers
     ]
 
 
-def questions_json(
-    sweeps: Mapping[str, SweepResults], questions: Sequence[Question] = QUESTIONS
-) -> list[dict[str, Any]]:
+def questions_json(sweeps: Mapping[str, SweepResults], questions: Sequence[Question]) -> list[dict[str, Any]]:
     """Each question with its answer in words and in numbers.
 
     Raises:

@@ -2,48 +2,82 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import tlm_sweeps
 from tlm_sweeps.errors import InputError, did_you_mean
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.spec.loading import LoadedSweep, load_sweep
+from tlm_sweeps.studies.claims import Claim
 from tlm_sweeps.studies.kept import read_kept
-from tlm_sweeps.studies.published import Study, Table
+from tlm_sweeps.studies.published import Answer, Study
+from tlm_sweeps.studies.questions import Question
 from tlm_sweeps.studies.tradeoffs import TRADEOFFS
+from tlm_sweeps.studies.tradeoffs_claims import CLAIMS
+from tlm_sweeps.studies.tradeoffs_questions import QUESTIONS
 
-STUDIES = (TRADEOFFS,)
+_NAME = re.compile(r"^name:\s*(\S+)\s*$", re.MULTILINE)
+_ANSWERS = (
+    *(Answer(claim.name, claim.sweeps) for claim in CLAIMS),
+    *(Answer(f"Q{question.number}", question.sweeps) for question in QUESTIONS),
+)
+_GROUPS = (("claims", "A"), ("questions", "Q"))
+STUDIES = (replace(TRADEOFFS, answers=_ANSWERS),)
 """All whose published numbers are here."""
 
 
-def study_of(name: str, tables: Sequence[str] = ()) -> Study:
-    """A study by its name, with some of its tables or all.
+def study_of(name: str, keys: Sequence[str] = ()) -> Study:
+    """A study by its name, with some of its tables, claims and questions, or all.
+
+    Args:
+        name: the study's.
+        keys: of tables, claims (`A1`) and questions (`Q1`); `claims` and `questions` stand for all of theirs.
 
     Raises:
-        InputError: for a name or a table that does not exist.
+        InputError: for a name or a key that does not exist.
     """
     for study in STUDIES:
         if study.name == name:
-            return study.only(tables)
+            groups = {word: [each.key for each in study.answers if each.key[0] == first] for word, first in _GROUPS}
+            return study.only([key for asked in keys for key in groups.get(asked, [asked])])
     names = [study.name for study in STUDIES]
     raise InputError(f"no study `{name}` is known", place="STUDY", hint=did_you_mean(name, names))
 
 
-def specs_of(study: Study, folder: Path | None = None, seeds: int | None = None) -> dict[str, list[LoadedSweep]]:
-    """The sweeps that train each table, by the table's key.
+def claims_of(study: Study) -> list[Claim]:
+    """The claims among what is asked of a study."""
+    keys = {each.key for each in study.answers}
+    return [claim for claim in CLAIMS if claim.name in keys]
+
+
+def questions_of(study: Study) -> list[Question]:
+    """The open questions among what is asked of a study."""
+    keys = {each.key for each in study.answers}
+    return [question for question in QUESTIONS if f"Q{question.number}" in keys]
+
+
+def specs_of(study: Study, folder: Path | None = None, seeds: int | None = None) -> list[LoadedSweep]:
+    """The sweeps of a study.
 
     Args:
-        study: whose tables.
+        study: whose.
         folder: where the specs are; default `sweeps/<study>` here, else beside the checkout that the package runs from.
         seeds: instead of the specs' own.
 
     Raises:
-        InputError: when a spec is not found, cannot be read, or is of another sweep.
+        InputError: when a spec is not found, or cannot be read.
     """
     place = folder or _specs_folder(study)
+    there = {name: path for path in sorted(place.glob("*.yaml")) for name in _NAME.findall(path.read_text("utf-8"))}
     overrides = [] if seeds is None else [f"seeds={seeds}"]
-    return {table.key: [_spec(table, place / name, overrides) for name in table.specs] for table in study.tables}
+    for name in study.sweeps:
+        if name not in there:
+            hint = "take the folder from the repository, or name another one with --specs"
+            raise InputError(f"no spec here is of the sweep `{name}`", place=str(place), hint=hint)
+    return [load_sweep(there[name], overrides) for name in study.sweeps]
 
 
 def kept_sweeps(study: Study, folder: Path) -> dict[str, SweepResults]:
@@ -59,7 +93,7 @@ def kept_sweeps(study: Study, folder: Path) -> dict[str, SweepResults]:
     own = folder / study.name
     place = own if own.is_dir() else folder
     sweeps = read_kept(place)
-    if not any(name in sweeps for name in study.sweeps):
+    if not any(name in sweeps for name in study_of(study.name).sweeps):
         hint = f"name a folder that `tlm-sweeps reproduce {study.name} --to FOLDER` has filled"
         raise InputError(f"no records of {study.name} are kept here", place=str(place), hint=hint)
     return sweeps
@@ -73,13 +107,3 @@ def _specs_folder(study: Study) -> Path:
             return folder
     hint = "run this in a checkout of the repository, or name the folder of the specs with --specs"
     raise InputError(f"the specs of {study.name} are not found", place=str(here), hint=hint)
-
-
-def _spec(table: Table, path: Path, overrides: Sequence[str]) -> LoadedSweep:
-    loaded = load_sweep(path, overrides)
-    if loaded.spec.name not in table.sweeps:
-        hint = f"call it {' or '.join(table.sweeps)}, or name another folder with --specs"
-        raise InputError(
-            f"`{loaded.spec.name}` trains nothing of table {table.key}", place=loaded.place("name"), hint=hint
-        )
-    return loaded

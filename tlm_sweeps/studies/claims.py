@@ -67,6 +67,13 @@ class Claim:
     """The study's own."""
     settings: tuple[Setting, ...]
 
+    @property
+    def sweeps(self) -> tuple[str, ...]:
+        """Names of the sweeps that it rests on."""
+        contrasts = [each for one in self.settings for each in (*one.contrasts, *one.beside)]
+        sides = [side for each in contrasts for side in (each.first, each.second)]
+        return tuple(dict.fromkeys(arm_of(side).sweep for side in sides))
+
 
 @dataclass(frozen=True)
 class SettingAnswer:
@@ -113,13 +120,6 @@ class ClaimAnswer:
         )
         said += "; the rest is not run yet" if "not run" in found else ""
         return f"{self.claim.name} {said}: {self.claim.says}"
-
-    @property
-    def sweeps(self) -> tuple[str, ...]:
-        """Names of the sweeps that it rests on."""
-        contrasts = [each for one in self.claim.settings for each in (*one.contrasts, *one.beside)]
-        sides = [side for each in contrasts for side in (each.first, each.second)]
-        return tuple(dict.fromkeys(arm_of(side).sweep for side in sides))
 
 
 def judge(claim: Claim, sweeps: Mapping[str, SweepResults]) -> ClaimAnswer:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
+from tlm_sweeps.studies.answers_json import claims_json, questions_json
+from tlm_sweeps.studies.choosing import claims_of, questions_of
 from tlm_sweeps.studies.published import Published
 from tlm_sweeps.studies.reproduction import RULE, CellResult, Epoch, Reproduction
 
 
-def document_of(
-    found: Reproduction, *, claims: Sequence[dict[str, Any]] = (), questions: Sequence[dict[str, Any]] = ()
-) -> dict[str, Any]:
+def document_of(found: Reproduction) -> dict[str, Any]:
     """The whole. What is not known is null.
 
-    Args:
-        found: the rows.
-        claims: what became of the study's claims, ready for JSON.
-        questions: what became of its open questions, likewise.
+    Raises:
+        InputError: when two runs of one seed answer to a side of a claim or question.
     """
     return {
         "study": found.study.name,
@@ -25,8 +22,8 @@ def document_of(
         "rule": RULE,
         "verdicts": dict(found.verdicts),
         "cells": [_cell(result) for result in found.results],
-        "claims": list(claims),
-        "questions": list(questions),
+        "claims": claims_json(found.sweeps, claims_of(found.study)),
+        "questions": questions_json(found.sweeps, questions_of(found.study)),
     }
 
 

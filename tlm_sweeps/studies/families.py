@@ -16,6 +16,8 @@ from tlm_sweeps.units import format_flops
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from tlm_sweeps.report.figures.theme import Drawn
+
 _LINES: tuple[tuple[str, str, Predict], ...] = (
     ("linear", "linear", "last"),
     ("mlp", "MLP", "last"),
@@ -77,6 +79,22 @@ def families_figure(sweeps: Mapping[str, SweepResults]) -> go.Figure:
     figure.update_xaxes(tickvals=list(at), ticktext=list(at.values()))
     figure.update_layout(width=_WIDTH, legend={"entrywidth": 260})
     return figure
+
+
+def draw_families(sweeps: Mapping[str, SweepResults]) -> Drawn | None:
+    """The picture for a page; None when no family is measured.
+
+    Raises:
+        InputError: when two runs of one seed answer to a side.
+    """
+    from tlm_sweeps.report.figures.theme import Drawn
+
+    lines = family_lines(sweeps)
+    if not lines:
+        return None
+    lowest = min(lines, key=lambda line: line.points[-1][1].mean)
+    words = f"At the largest budget measured, the lowest mean is {lowest.points[-1][1].mean:.3f}: {lowest.label}."
+    return Drawn("families", "Test NLL against true training FLOPs", words, families_figure(sweeps))
 
 
 def write_families(sweeps: Mapping[str, SweepResults], path: Path) -> Path:

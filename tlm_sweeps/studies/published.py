@@ -10,8 +10,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tlm_sweeps.errors import InputError, did_you_mean
+from tlm_sweeps.errors import InputError, did_you_mean, nearest
 from tlm_sweeps.studies.arms import Arm
+
+_SHORT_KEY = 2
+"""Letters of keys such as `3`, `A1` and `Q7`: each is near to all others, so none of them is guessed at."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,6 @@ class Table:
     key: str
     """What it is called after `--table`."""
     title: str
-    specs: tuple[str, ...]
-    """Files of the sweeps that train it, in `sweeps/<study>`."""
     cells: tuple[Cell, ...]
 
     @property
@@ -97,14 +98,25 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """A claim or an open question of a study: it rests on sweeps and has no rows."""
+
+    key: str
+    """What it is called after `--table`: `A1`, `Q7`."""
+    sweeps: tuple[str, ...]
+    """Names of the sweeps that it rests on."""
+
+
+@dataclass(frozen=True)
 class Study:
-    """A paper's tables."""
+    """A paper's tables, and what else is asked of them."""
 
     name: str
     title: str
     source: str
     """Where it was published."""
     tables: tuple[Table, ...]
+    answers: tuple[Answer, ...] = ()
 
     @property
     def cells(self) -> Iterator[tuple[Table, Cell]]:
@@ -113,20 +125,25 @@ class Study:
 
     @property
     def sweeps(self) -> tuple[str, ...]:
-        """Names of all its sweeps, in the order of the tables."""
-        return tuple(dict.fromkeys(name for table in self.tables for name in table.sweeps))
+        """Names of all its sweeps, in the order of the tables and answers."""
+        return tuple(dict.fromkeys(name for part in (*self.tables, *self.answers) for name in part.sweeps))
 
     def only(self, keys: Sequence[str]) -> Study:
-        """The study with some of its tables, in its own order; with all where no key is given.
+        """The study with some of its tables and answers, in its own order; with all where no key is given.
 
         Raises:
-            InputError: for a key that no table has.
+            InputError: for a key that nothing has.
         """
-        known = [table.key for table in self.tables]
+        known = [part.key for part in (*self.tables, *self.answers)]
         for key in keys:
             if key not in known:
-                raise InputError(f"{self.name} has no table `{key}`", place="--table", hint=did_you_mean(key, known))
-        return replace(self, tables=tuple(table for table in self.tables if table.key in keys)) if keys else self
+                names = [each for each in known if len(each) > _SHORT_KEY]
+                hint = did_you_mean(key, names) if nearest(key, names) else f"valid: {', '.join(known)}"
+                raise InputError(f"{self.name} has no table `{key}`", place="--table", hint=hint)
+        if not keys:
+            return self
+        tables = tuple(table for table in self.tables if table.key in keys)
+        return replace(self, tables=tables, answers=tuple(each for each in self.answers if each.key in keys))
 
 
 def as_printed(flops: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tlm_sweeps.compute.forecast import makespan
@@ -15,13 +15,13 @@ _OVER: tuple[State, ...] = ("complete", "failed", "pruned", "infeasible")
 
 @dataclass(frozen=True)
 class Remaining:
-    """Runs that are still to be trained, of one sweep or several."""
+    """Runs of a sweep that are still to be trained."""
 
     runs: int
     of_runs: int
     """All runs, those that are over included."""
     train_flops: int
-    """Of the runs to be trained, in the account of the sweeps' budgets."""
+    """Of the runs to be trained, in the account of the sweep's budget."""
     account: str
     seconds: float
     """Predicted, from the first of these runs to the end of the last."""
@@ -48,16 +48,4 @@ def remaining(spec: SweepSpec, plan: SweepPlan, records: Sequence[Record], worke
         train_flops=sum(trial.matched.train_flops.of(account) for trial in left if trial.matched),
         account=account,
         seconds=makespan((trial.cost.predicted_seconds for trial in left if trial.cost), workers),
-    )
-
-
-def together(parts: Iterable[Remaining]) -> Remaining:
-    """Several sweeps, one after the other."""
-    listed = list(parts)
-    return Remaining(
-        runs=sum(part.runs for part in listed),
-        of_runs=sum(part.of_runs for part in listed),
-        train_flops=sum(part.train_flops for part in listed),
-        account="/".join(dict.fromkeys(part.account for part in listed)),
-        seconds=sum(part.seconds for part in listed),
     )

@@ -9,9 +9,14 @@ from tlm_sweeps.report.figures.theme import Drawn
 from tlm_sweeps.report.origins import origins
 from tlm_sweeps.report.template import fill, write_page
 from tlm_sweeps.report.views import Table as PlainTable
+from tlm_sweeps.studies.choosing import claims_of, questions_of
+from tlm_sweeps.studies.claims import judge
+from tlm_sweeps.studies.families import draw_families
 from tlm_sweeps.studies.published import Table
+from tlm_sweeps.studies.question_sections import question_section
 from tlm_sweeps.studies.reproduction import Reproduction
 from tlm_sweeps.studies.reproduction_figures import draw_curves, draw_differences
+from tlm_sweeps.studies.sections import claim_section
 from tlm_sweeps.studies.tables import epoch_table, missed_in_words, notes_of, verdict_table, verdicts_in_words
 
 _CAPTION = "Test NLL in nats per target; difference: our mean less published; s: standard deviation of our seeds"
@@ -37,6 +42,9 @@ def build_page(found: Reproduction) -> str:
         verdicts=verdicts_in_words(found),
         missed=missed_in_words(found),
         sections=[_section(found, table) for table in found.study.tables],
+        picture=draw_families(found.sweeps) if found.study.answers else None,
+        claims=[claim_section(judge(claim, found.sweeps), found.sweeps) for claim in claims_of(found.study)],
+        questions=[question_section(question, found.sweeps) for question in questions_of(found.study)],
         sweeps=[(sweep.spec.name, sweep.command, origins(sweep)) for sweep in found.own_sweeps],
         command=" ".join(["tlm-sweeps reproduce", found.study.name, *_tables(found)]),
     )
@@ -64,4 +72,4 @@ def _section(found: Reproduction, table: Table) -> _Section:
 
 
 def _tables(found: Reproduction) -> list[str]:
-    return [f"--table {table.key}" for table in found.study.tables]
+    return [f"--table {part.key}" for part in (*found.study.tables, *found.study.answers)]

@@ -51,7 +51,7 @@ def claim_section(answer: ClaimAnswer, sweeps: Mapping[str, SweepResults]) -> Se
     said += [_setting_sentence(each, sweeps) for each in answer.settings]
     rows = _rows(answer.settings)
     columns = filled(Table("", _COLUMNS, rows, words=_WORDS))
-    return Section(answer.heading, tuple(said), (columns,) if rows else (), answer.sweeps)
+    return Section(answer.heading, tuple(said), (columns,) if rows else (), answer.claim.sweeps)
 
 
 def filled(table: Table) -> Table:

@@ -43,7 +43,6 @@ def _positions_row(positions: str, label: str, n_params: int, flops: float, test
 _TABLE_1 = Table(
     key="1",
     title="Table 1: Tiny Shakespeare, four architectures",
-    specs=("table-1.yaml",),
     cells=(
         _main_row(
             *("linear", "linear", 1_073_345, 3, 4.12e13, 3.0549),
@@ -71,7 +70,6 @@ _TABLE_1 = Table(
 _TABLE_2 = Table(
     key="2",
     title="Table 2: words, the transformer on 80,000 of them",
-    specs=("table-2-ptb.yaml", "table-2-wikitext-2.yaml"),
     cells=(
         _word_row(
             *("tradeoffs-table-2-ptb", "Penn Treebank", 2_975_631, 2.44e14, 6.1896),
@@ -91,7 +89,6 @@ _TABLE_2 = Table(
 _TABLE_3 = Table(
     key="3",
     title="Table 3: positions, the pre-norm transformer on Tiny Shakespeare",
-    specs=("table-3.yaml",),
     cells=(
         _positions_row(
             *("learned", "learned positions", 430_785, 2.21e13, 1.9738),
@@ -109,7 +106,6 @@ _TABLE_3 = Table(
 _CONTEXT = Table(
     key="context",
     title="Context of the linear model",
-    specs=("sweep-context.yaml",),
     cells=tuple(
         _sweep_row("tradeoffs-context", f"linear, T = {context}", "model.context", context, n_params, test_nll)
         for context, n_params, test_nll in ((32, 274_625, 2.5135), (64, 540_865, 2.7006), (128, 1_073_345, 3.0496))
@@ -119,7 +115,6 @@ _CONTEXT = Table(
 _HIDDEN = Table(
     key="hidden",
     title="Hidden size of the MLP",
-    specs=("sweep-hidden.yaml",),
     cells=tuple(
         _sweep_row("tradeoffs-hidden", f"MLP, h = {hidden}", "model.hidden", hidden, n_params, test_nll)
         for hidden, n_params, test_nll in ((128, 2_130_497, 2.5482), (256, 4_285_377, 2.5115), (512, 8_693_441, 2.5002))
@@ -129,7 +124,6 @@ _HIDDEN = Table(
 _HEADS = Table(
     key="heads",
     title="Heads of the attention model",
-    specs=("sweep-heads.yaml",),
     cells=tuple(
         _sweep_row("tradeoffs-heads", f"attention, heads = {heads}", "model.heads", heads, 231_617, test_nll)
         for heads, test_nll in ((1, 2.3482), (2, 2.4033), (4, 2.3055))
@@ -139,7 +133,6 @@ _HEADS = Table(
 _DEPTH = Table(
     key="depth",
     title="Depth of the transformer",
-    specs=("sweep-depth.yaml",),
     cells=tuple(
         _sweep_row("tradeoffs-depth", f"transformer, L = {depth}", "model.depth", depth, n_params, test_nll)
         for depth, n_params, test_nll in ((2, 298_305, 2.3034), (3, 430_785, 2.2795), (4, 563_265, 2.3078))
