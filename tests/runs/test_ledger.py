@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.runs.ledger import Lease, Ledger, Proposal, reading, writing
-from tlm_sweeps.runs.record import Measurement, Record, State
+from tlm_sweeps.runs.record import Measurement, Provenance, Record, State
 
 NOW = "2026-01-01T00:00:00+00:00"
 
@@ -184,6 +184,29 @@ def test_what_was_measured_after_the_checkpoint_is_forgotten_with_the_lease(tmp_
         assert ledger.measurements("r0") == ()
         assert ledger.checkpoints("r0") == ()
         assert ledger.spent_flops() == 17
+
+
+def test_a_run_says_which_commits_trained_it_and_not_which_one_planned_it(tmp_path: Path):
+    planned, second, third = (
+        Provenance(
+            commit=name, dirty=name == "b", threads=1, argv=(name,), corpus={"fingerprint": "f"} if name == "a" else {}
+        )
+        for name in "abc"
+    )
+    with writing(tmp_path / "s") as ledger:
+        ledger.propose(proposal(0), (record("r0").model_copy(update={"provenance": planned}),))
+        began = ledger.start("r0", 100, None, NOW, second.model_copy(update={"threads": 8}))
+        assert began is not None
+        trained = ledger.record("r0").provenance
+        assert (trained.commit, trained.argv, trained.earlier_commits) == ("b", ("b",), ()), "nothing of a's is in it"
+        assert (trained.threads, trained.corpus) == (1, {"fingerprint": "f"}), "the run's own"
+        ledger.checkpoint(began, 10, "ten", "abc")
+        for by in (third, third):
+            ledger.release("r0")
+            assert ledger.start("r0", 100, None, NOW, by) is not None
+        resumed = ledger.record("r0").provenance
+        assert (resumed.commit, resumed.earlier_commits) == ("c", ("b",))
+        assert resumed.dirty, "its first steps were"
 
 
 def test_a_ledger_of_another_format_is_refused(tmp_path: Path):

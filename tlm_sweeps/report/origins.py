@@ -29,7 +29,8 @@ def origins(results: SweepResults) -> list[tuple[str, list[str]]]:
 
 
 def _commit(provenance: Provenance) -> str:
-    return f"{provenance.commit}{' with uncommitted changes' if provenance.dirty else ''}"
+    before = f", first steps by {', '.join(provenance.earlier_commits)}" if provenance.earlier_commits else ""
+    return f"{provenance.commit}{' with uncommitted changes' if provenance.dirty else ''}{before}"
 
 
 def _pairs(facts: dict[str, str]) -> str:

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from tlm_sweeps.compute.collecting import without_collecting
 from tlm_sweeps.errors import InputError, RunError
-from tlm_sweeps.runs.record import Measurement, Record, State
+from tlm_sweeps.runs.record import Measurement, Provenance, Record, State
 
 FILE = "ledger.sqlite"
 _LOCK = "ledger.lock"
@@ -126,10 +126,15 @@ class Ledger:
 
     # --- runs
 
-    def start(self, run_id: str, reserve: int, total: int | None, now: str) -> Lease | None:
+    def start(
+        self, run_id: str, reserve: int, total: int | None, now: str, by: Provenance | None = None
+    ) -> Lease | None:
         """Start (or start again) a waiting run and reserve its FLOPs; None when the pool cannot hold them."""
         record = self.record(run_id)
-        begun = record.model_copy(update={"state": "running", "started_at": record.started_at or now})
+        planned = record.provenance
+        origin = planned.taken_up(by, resumes=self.checkpoint_step(run_id) > 0) if by else planned
+        update = {"state": "running", "started_at": record.started_at or now, "provenance": origin}
+        begun = record.model_copy(update=update)
         with self._db:
             if total is not None:
                 (used,) = self._db.execute("SELECT coalesce(sum(charged + reserved), 0) FROM runs").fetchone()

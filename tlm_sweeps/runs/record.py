@@ -28,6 +28,24 @@ class Provenance(BaseModel):
     """The corpus's facts: name, level, vocabulary_size, tokens of each split, fingerprint."""
     argv: tuple[str, ...] = ()
     """The command that started the sweep."""
+    earlier_commits: tuple[str, ...] = ()
+    """Commits that trained the run's first steps, where another one resumed it from a checkpoint."""
+
+    def taken_up(self, by: Provenance, *, resumes: bool) -> Provenance:
+        """Where a run comes from once a process trains it: corpus and threads stay the run's own, all else is new.
+
+        Args:
+            by: of that process.
+            resumes: whether it goes on from a checkpoint, so that what was before has a part in the result.
+        """
+        own: dict[str, Any] = {"corpus": self.corpus, "threads": self.threads}
+        if resumes and self.commit is not None and self.commit != by.commit:
+            own["earlier_commits"] = (*self.earlier_commits, self.commit)
+        elif resumes:
+            own["earlier_commits"] = self.earlier_commits
+        if resumes and self.dirty:
+            own["dirty"] = True
+        return by.model_copy(update=own)
 
 
 class Measurement(BaseModel):

@@ -206,7 +206,7 @@ class Coordinator:
     def _lease(self, worker: int, record: Record) -> InFlight | None:
         """Lease a run to a worker; None when the pool cannot hold it any more, which ends it."""
         flops = self._spending.whole(record)
-        lease = self._ledger.start(record.run_id, flops, self._spending.total, _now())
+        lease = self._ledger.start(record.run_id, flops, self._spending.total, _now(), self._provenance)
         begun = self._ledger.checkpoint_step(record.run_id)
         if lease is None:
             ending: dict[str, object] = {"state": "infeasible", "reason": "the sweep's total is spent"}
