@@ -88,7 +88,7 @@ QUESTIONS = (
         kind=Shape(
             "tradeoffs-question-2",
             budgets=(40_000_000_000, 200_000_000_000, 900_000_000_000, 4_000_000_000_000),
-            steps={"model.depth": (1, 2, 4, 8), "model.context": (64, 128, 256)},
+            steps={"model.depth": (1, 2, 4), "model.context": (64, 128, 256)},
         ),
     ),
     Question(
