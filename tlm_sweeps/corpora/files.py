@@ -56,7 +56,7 @@ def decode_text(content: bytes, path: Path) -> str:
         ) from error
 
 
-def require_path(written: str) -> Path:
+def require_path(written: str, place: str = "experiment.corpus.path") -> Path:
     """The file or folder that a spec names; `~` is the home folder.
 
     Raises:
@@ -71,13 +71,13 @@ def require_path(written: str) -> Path:
     if not folder.is_dir():
         raise InputError(
             f"{written!r} does not exist: there is no folder {str(folder)!r}",
-            place="experiment.corpus.path",
+            place=place,
             hint=f"a relative path begins at the current folder, {Path.cwd()}",
         )
     close = nearest(path.name, (each.name for each in folder.iterdir()))
     raise InputError(
         f"{written!r} does not exist",
-        place="experiment.corpus.path",
+        place=place,
         hint=f"did you mean `{folder / close}`?" if close else f"list what is there: ls {folder}",
     )
 
