@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tlm_sweeps.search.wandb.launched import LaunchedSweep
     from tlm_sweeps.search.wandb.syncing import SyncProgress
     from tlm_sweeps.spec.sweep import SweepSpec
-    from tlm_sweeps.studies.reproduction import Reproduction
+    from tlm_sweeps.studies.published import Study
     from tlm_sweeps.tracking.wandb_paths import SweepPath
 
 Place = str | PathLike[str]
@@ -341,34 +341,23 @@ def iter_sync(
     yield from pictures_of(trained_in(folder), facts_reader(_path(data_dir)), entity=entity, project=project)
 
 
-def reproduction(
-    study: str,
-    tables: Sequence[str] = (),
-    *,
-    seeds: int | None = None,
-    kept: Place | None = None,
-    runs_dir: Place | None = None,
-) -> Reproduction:
-    """A study's published numbers beside ours. Trains nothing.
+def study_sweeps(study: Study, *, kept: Place | None = None, runs_dir: Place | None = None) -> dict[str, SweepResults]:
+    """The sweeps that there are of a study, by name, whatever specs they were made by; `studies.reproduction` compares.
 
     Args:
-        study: e.g. `architecture-tradeoffs`.
-        tables: as after `--table`; default all.
-        seeds: count seeds 0 … seeds - 1 only; default those of each sweep.
+        study: with the tables, claims and questions that are wanted; of kept records, all are read.
         kept: folder of kept records, to be read instead of the runs folder.
         runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
 
     Raises:
-        InputError: for an unknown study or table, or a folder without records.
+        InputError: for a folder without records of it.
     """
-    from tlm_sweeps.studies.choosing import kept_sweeps, study_of
-    from tlm_sweeps.studies.reproduction import reproduce
+    from tlm_sweeps.studies.choosing import kept_sweeps
 
-    chosen = study_of(study, tables)
     if kept is not None:
-        return reproduce(chosen, kept_sweeps(chosen, Path(kept)), seeds)
+        return kept_sweeps(study, Path(kept))
     begun = sweep_names(runs_folder(_path(runs_dir)))
-    return reproduce(chosen, {name: results(name, runs_dir) for name in chosen.sweeps if name in begun}, seeds)
+    return {name: results(name, runs_dir) for name in study.sweeps if name in begun}
 
 
 def existing_folder(name: str, runs_dir: Place | None = None, *, only_searched_here: bool = False) -> Path:

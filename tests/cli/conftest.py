@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.studies.study_runs import results_of
 from tlm_sweeps.cli.app import main
+from tlm_sweeps.studies.kept import keep
 
 SPEC = """\
 name: tiny
@@ -29,6 +31,21 @@ budget: {flops: 6e8, match: epochs}
 engine: {sampler: grid}
 """
 """Three trials of a fraction of a second each, and two infeasible ones."""
+
+STUDY = "architecture-tradeoffs"
+SMALL = """\
+name: tradeoffs-context
+experiment:
+  corpus: {name: python-docs, first_tokens: {train: 20000, valid: 2000, test: 2000}}
+  model: {kind: linear, width: 8}
+  training: {batch_size: 8, windows: replacement, windows_per_epoch: 64, epochs: 2, predict: last}
+  evaluation: {every: epoch, windows: 32}
+search: {model.context: [32, 64, 128]}
+engine: {sampler: grid}
+budget: {flops: 1e12, account: 2nd, match: none}
+seeds: 2
+"""
+"""The study's context sweep cut down to moments, on a text that every machine has."""
 
 
 @dataclass(frozen=True)
@@ -99,4 +116,26 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TLM_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         api.sweep(api.load(file), runs_dir=folder, workers=1)
+    return folder
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    """Kept records of the sweep over heads: four heads far from the published value, the others at it."""
+    published = {1: 2.3482, 2: 2.4033, 4: 2.3055}
+
+    def test_nll(trial: Any, seed: int) -> float:
+        heads = trial.settings["model.heads"]
+        return published[heads] + 0.01 * (seed - 2) + (0.5 if heads == 4 else 0.0)
+
+    keep(results_of("sweep-heads.yaml", test_nll), tmp_path / "records" / STUDY)
+    return tmp_path / "records"
+
+
+@pytest.fixture
+def small_specs(tmp_path: Path) -> Path:
+    """A folder with the spec of that sweep."""
+    folder = tmp_path / "specs"
+    folder.mkdir()
+    (folder / "sweep-context.yaml").write_text(SMALL)
     return folder

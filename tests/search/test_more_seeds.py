@@ -121,3 +121,35 @@ def test_a_total_that_cannot_hold_the_new_seeds_is_refused_and_the_hint_says_whi
     assert [(each.trial, each.seed) for each in grown] == [(each.trial, seed) for each in first for seed in (0, 1)]
     assert {record.state for record in grown} == {"complete"}
     assert 1.1e9 < spent(tmp_path / "runs" / "tiny") <= total
+
+
+def cost(record: Record) -> int:
+    return (record.train_flops or {})["matmul"]
+
+
+def test_the_new_seeds_cost_their_number_times_a_run_to_the_last_flop(
+    grid: Grid, swept: Swept, hint_of: Callable[[SweepSpec], str]
+):
+    def spec(seeds: int, total: int) -> SweepSpec:
+        engine = {"sampler": "random", "trials": 2}
+        return grid(seeds=seeds, engine=engine, baselines={}, budget={"flops": 3e8, "total": total})
+
+    whole = sum(map(cost, swept(spec(1, 7 * 10**8))))
+    assert hint_of(spec(4, 4 * whole - 1)).endswith(f"budget.total={4 * whole}`")
+    assert sum(map(cost, swept(spec(4, 4 * whole)))) == 4 * whole
+
+
+def test_what_waiting_runs_will_spend_is_not_left_for_new_seeds(
+    grid: Grid,
+    swept: Swept,
+    interrupted: Callable[[SweepSpec], SweepResults],
+    hint_of: Callable[[SweepSpec], str],
+):
+    def spec(seeds: int, total: int) -> SweepSpec:
+        return grid(seeds=seeds, search={}, baselines={}, budget={"flops": 3e8, "total": total})
+
+    left = interrupted(spec(2, 7 * 10**8))
+    assert [record.state for record in left.records] == ["complete", "waiting"]
+    run = cost(left.records[0])
+    assert hint_of(spec(3, 3 * run - 1)).endswith(f"budget.total={3 * run}`")
+    assert [cost(record) for record in swept(spec(3, 3 * run))] == [run] * 3

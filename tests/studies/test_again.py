@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,5 +71,25 @@ def test_a_name_that_no_run_has_and_no_runs_at_all_are_refused(kept: dict[str, S
     with pytest.raises(InputError, match="tiny-0001-s6") as refused:
         drawn(kept, "tiny-0001-s6")
     assert "tiny-0001-s5" in str(refused.value.problems[0].hint)
+    assert str(refused.value.problems[0].hint).count("`") == 6, "three names, not all"
+    with pytest.raises(InputError, match="no run `x`") as refused:
+        drawn(kept, "x")
+    assert "`tiny-0000-s3`" in str(refused.value.problems[0].hint)
+    assert "--again any" in str(refused.value.problems[0].hint)
     with pytest.raises(InputError, match="no complete run"):
         drawn({})
+
+
+@pytest.mark.parametrize(("state", "reason"), [("failed", "diverged: loss is nan"), ("waiting", "")])
+def test_a_run_that_is_not_complete_is_named_as_what_it_is_and_never_drawn(
+    kept: dict[str, SweepResults], state: str, reason: str
+):
+    tiny = kept["tiny"]
+    first, *others = tiny.records
+    ended = first.model_copy(update={"state": state, "reason": reason, "test_nll": None})
+    sweeps = {"tiny": replace(tiny, records=(ended, *others))}
+    with pytest.raises(InputError, match=f"the kept run `{first.run_id}` is {state}") as refused:
+        drawn(sweeps, first.run_id)
+    assert reason in refused.value.problems[0].message
+    only = {"tiny": replace(tiny, records=(ended, others[0]))}
+    assert {drawn(only)[1].run_id for _ in range(50)} == {others[0].run_id}

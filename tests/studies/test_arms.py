@@ -54,3 +54,13 @@ def test_fields_have_dotted_names_and_those_that_a_model_lacks_no_value(sweeps: 
     assert value_of(record, "training.schedule.kind") == "constant"
     assert value_of(record, "budget.flops") == 7
     assert value_of(record, "model.hidden.size") is None
+
+
+def test_a_run_without_a_number_is_no_score(sweeps: dict[str, SweepResults]):
+    sweep = sweeps["tradeoffs-heads"]
+    lost = {0: float("nan"), 1: float("inf"), 2: None}
+    records = tuple(each.model_copy(update={"test_nll": lost.get(each.seed, each.test_nll)}) for each in sweep.records)
+    found = scores_of(
+        Arm("tradeoffs-heads", "", {"model.heads": 2}), {sweep.spec.name: replace(sweep, records=records)}
+    )
+    assert sorted(found) == [3, 4]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,15 @@ from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.spec.sweep import SweepSpec
 from tlm_sweeps.studies.answers_json import claims_json
 from tlm_sweeps.studies.arms import Arm, is_of
-from tlm_sweeps.studies.claims import Claim, Setting, judge
+from tlm_sweeps.studies.claims import Basis, Claim, Setting, judge
 from tlm_sweeps.studies.contrasts import Contrast
 from tlm_sweeps.studies.questions import Comparisons, Overfitting, Shape
 from tlm_sweeps.studies.sections import claim_section
-from tlm_sweeps.studies.sides import Side, Tuned, arm_of
+from tlm_sweeps.studies.sides import Lowest, Side, Tuned, arm_of
 from tlm_sweeps.studies.tradeoffs import TRADEOFFS
 from tlm_sweeps.studies.tradeoffs_claims import A1, CLAIMS
 from tlm_sweeps.studies.tradeoffs_questions import QUESTIONS
+from tlm_sweeps.units import format_flops
 
 MadeUp = Callable[..., SweepResults]
 Planned = Callable[[str], tuple[SweepSpec, SweepPlan]]
@@ -47,7 +49,7 @@ def asked(*contrasts: Contrast, **changes: object) -> Claim:
     return Claim("A9", "shallow is better", "a table", (Setting("own account", contrasts, **changes),))  # pyright: ignore[reportArgumentType] the test names fields of a setting
 
 
-def trained(made_up: MadeUp, *nlls: dict[int, float], **changes: object) -> dict[str, SweepResults]:
+def trained(made_up: MadeUp, *nlls: Mapping[int, object], **changes: object) -> dict[str, SweepResults]:
     """A sweep over depths from 1 on."""
     return {"s": made_up("s", *(({"model.depth": depth}, found) for depth, found in enumerate(nlls, 1)), **changes)}
 
@@ -185,3 +187,140 @@ def test_the_shapes_of_question_2_are_those_of_its_spec(planned: Planned):
     assert {name: getattr(each, "choices", None) for name, each in spec.search.items()} == dict(kind.steps)
     assert tuple(sorted({trial.budget_flops or 0 for trial in plan.feasible})) == kind.budgets
     assert len(plan.feasible) == len(kind.budgets) * math.prod(map(len, kind.steps.values()))
+
+
+def costing(made_up: MadeUp, first: int | None, second: int | None) -> dict[str, SweepResults]:
+    """One block better than two, with what a run of each has spent; None where that is not known."""
+    results = trained(made_up, BETTER, WORSE)["s"]
+    spent = [each and {"matmul": each, "6nd": each, "2nd": each} for each in (first, second)]
+    records = tuple(each.model_copy(update={"train_flops": spent[each.trial]}) for each in results.records)
+    return {"s": replace(results, records=records)}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"),
+    [
+        (9, 10, "holds"),
+        (10, 10, "does not hold"),
+        (11, 10, "does not hold"),
+        (None, 10, "not run"),
+        (9, None, "not run"),
+    ],
+)
+def test_the_first_must_be_known_to_have_spent_less(
+    first: int | None, second: int | None, verdict: str, made_up: MadeUp
+):
+    sweeps = costing(made_up, first, second)
+    (setting,) = judge(asked(shallow(), cheaper="2nd"), sweeps).settings
+    assert setting.verdict == verdict
+    (found,) = claims_json(sweeps, [asked(shallow(), cheaper="2nd")])[0]["settings"]
+    assert (found["cheaper"], found["is_dearer"]) == ("2nd", verdict == "does not hold")
+    assert bool(found["missing"]) == (verdict == "not run")
+
+
+def test_one_dear_contrast_of_several_is_enough(made_up: MadeUp):
+    one, two, three = arms(1, 2, 3)
+    sweeps = trained(made_up, BETTER, WORSE, WORSE, matmul={0: 10, 1: 20, 2: 5})
+    (setting,) = judge(asked(Contrast(one, two), Contrast(one, three), cheaper="2nd"), sweeps).settings
+    assert (setting.is_dearer, setting.verdict) == (True, "does not hold")
+
+
+def test_what_stands_beside_is_corrected_apart(made_up: MadeUp):
+    one, two, three = arms(1, 2, 3)
+    sweeps = trained(made_up, BETTER, WORSE, CLOSE)
+    claim = asked(Contrast(one, two), beside=(Contrast(one, three), Contrast(two, three)))
+    (setting,) = judge(claim, sweeps).settings
+    assert setting.compared[0].corrected_p == setting.compared[0].p
+    ps = [each.p for each in setting.beside]
+    assert None not in ps
+    lowest = min(range(2), key=lambda number: ps[number] or 0)
+    assert setting.beside[lowest].corrected_p == pytest.approx(min(1, 2 * (ps[lowest] or 0)))
+
+
+@pytest.mark.parametrize(
+    ("basis", "verdict"),
+    [
+        ("own account", "holds"),
+        ("equal FLOPs, last", "not run"),
+        ("equal FLOPs, all", "not run"),
+        ("all positions", "holds"),
+    ],
+)
+def test_settings_at_equal_flops_are_not_run_at_unequal_ones(basis: Basis, verdict: str, made_up: MadeUp):
+    sweeps = trained(made_up, BETTER, WORSE, matmul={0: 10**12, 1: 2 * 10**12})
+    claim = Claim("A9", "shallow is better", "", (Setting(basis, (shallow(),)),))
+    answer = judge(claim, sweeps)
+    assert answer.settings[0].verdict == verdict
+    said = " ".join(claim_section(answer, sweeps).sentences)
+    assert ("have not spent the same: 2 times the matmul FLOPs" in said) == (verdict == "not run")
+
+
+@pytest.mark.parametrize(("middle", "star"), [(0.0, ""), (0.9, "*")])
+def test_a_learning_rate_at_the_edge_is_starred_in_the_heading(middle: float, star: str, made_up: MadeUp):
+    """Validation chooses the middle of three, or the highest."""
+    rate = "training.learning_rate"
+
+    def side(depth: int, nll: float) -> list[tuple[dict[str, object], dict[int, float]]]:
+        worse = {1e-4: 0.8, 1e-3: middle, 1e-2: 0.5}
+        return [
+            ({"model.depth": depth, rate: value}, {seed: nll + more + 0.01 * seed * depth for seed in range(3)})
+            for value, more in worse.items()
+        ]
+
+    one, two = (Tuned(arm) for arm in arms(1, 2))
+    sweeps = {"s": made_up("s", *side(1, 2.0), *side(2, 2.5), search={rate: [1e-4, 1e-3, 1e-2]})}
+    answer = judge(asked(Contrast(one, two)), sweeps)
+    assert answer.heading == f"A9 holds{star}: shallow is better"
+    assert ("a star marks" in " ".join(claim_section(answer, sweeps).sentences).lower()) == bool(star)
+    mixed = Claim(
+        "A9",
+        "so it is",
+        "",
+        (Setting("own account", (Contrast(one, two),)), Setting("all positions", (Contrast(two, one),))),
+    )
+    assert f"holds by the study's own account{star}:" in judge(mixed, sweeps).heading
+
+
+def test_batches_are_said_of_each_side_where_they_differ(made_up: MadeUp):
+    cells = [
+        ({"model.depth": depth, "training.batch_size": batch}, nlls)
+        for depth, batch, nlls in ((1, 16, BETTER), (2, 64, WORSE))
+    ]
+    sweeps = {"s": made_up("s", *cells)}
+    said = " ".join(claim_section(judge(asked(shallow()), sweeps), sweeps).sentences)
+    assert "batches of 16 (L = 1) and 64 (L = 2)" in said
+    alike = trained(made_up, BETTER, WORSE)
+    assert "batches of 64;" in " ".join(claim_section(judge(asked(shallow()), alike), alike).sentences)
+
+
+def test_json_has_what_a_reader_needs_to_find_the_runs(made_up: MadeUp):
+    sweeps = trained(made_up, {**BETTER, 3: "failed"}, {**WORSE, 3: 2.8})
+    (setting,) = claims_json(sweeps, [asked(shallow())])[0]["settings"]
+    first = setting["contrasts"][0]["first"]
+    assert first["runs"] == ["s-t0000-s0", "s-t0000-s1", "s-t0000-s2"]
+    assert (first["score"], first["n_asked"], first["n_failed"]) == ("test_nll", 4, 1)
+    assert (first["2nd_flops"], first["matmul_flops"]) == (10**12, 10**12)
+    assert first["devices"] == ["cpu"]
+
+
+def test_json_of_a_curve_says_that_its_nll_is_of_validation(made_up: MadeUp):
+    curve = [(1.0, 6.5), (2.0, 6.4), (3.0, 6.45)]
+    sweeps = {"s": made_up("s", ({}, dict.fromkeys(range(3), curve)))}
+    words = Arm("s", "words")
+    found = claims_json(sweeps, [asked(Contrast(Lowest(words, to=2), Lowest(words, after=2)))])
+    assert found[0]["settings"][0]["contrasts"][0]["first"]["score"] == "val_nll"
+
+
+def test_notes_quote_what_the_study_s_protocol_costs(planned: Planned):
+    def cost(file: str, **settings: int) -> str:
+        trials = [each for each in planned(file)[1].feasible if dict(each.settings) == settings and each.matched]
+        (spent,) = (each.matched.train_flops.of("matmul") for each in trials if each.matched)
+        return format_flops(spent)
+
+    depth, heads = (next(claim for claim in CLAIMS if claim.name == name) for name in ("A2", "A4"))
+    for setting in depth.settings[1:]:
+        for number in (3, 4):
+            assert f"L = {number}" in setting.note
+            assert cost("sweep-depth.yaml", **{"model.depth": number}) in setting.note
+    for setting in heads.settings[1:]:
+        assert cost("sweep-heads.yaml", **{"model.heads": 4}) in setting.note

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 import scipy.stats
@@ -20,7 +21,7 @@ RATES = "training.learning_rate"
 DEEP, FLAT = Arm("s", "deep", {"model.depth": 2}), Arm("s", "flat", {"model.depth": 1})
 
 
-def of_depths(made_up: MadeUp, deep: dict[int, object], flat: dict[int, object]) -> dict[str, SweepResults]:
+def of_depths(made_up: MadeUp, deep: Mapping[int, object], flat: Mapping[int, object]) -> dict[str, SweepResults]:
     """A sweep of two settings."""
     return {"s": made_up("s", ({"model.depth": 2}, deep), ({"model.depth": 1}, flat))}
 
@@ -134,3 +135,82 @@ def test_an_arm_that_means_several_runs_is_the_users_to_mend(made_up: MadeUp):
     with pytest.raises(InputError, match="are of one seed") as refused:
         measure(Arm("s", "both"), sweeps)
     assert "hint:" in str(refused.value)
+
+
+def test_runs_without_a_number_are_not_compared(made_up: MadeUp):
+    sweeps = of_depths(made_up, {0: 2.0, 1: 2.1, 2: 2.2, 3: float("nan")}, {0: 2.5, 1: 2.6, 2: 2.7, 3: 2.8})
+    (found,) = compare_all([Contrast(DEEP, FLAT)], sweeps)
+    assert sorted(found.differences) == [0, 1, 2]
+    assert [record.seed for record in found.first.records] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("last", ["waiting", "running", None])
+def test_nothing_is_judged_before_every_seed_has_ended(last: str | None, made_up: MadeUp):
+    four = {0: 2.5, 1: 2.6, 2: 2.7, 3: 2.8}
+    three = {0: 2.0, 1: 2.11, 2: 2.19} | ({3: last} if last else {})
+    for deep, flat in ((three, four), (four, three)):
+        (found,) = compare_all([Contrast(DEEP, FLAT)], of_depths(made_up, deep, flat))
+        assert (found.verdict, found.p) == ("not run", None)
+        assert "3 of 4 seeds so far" in found.missing
+        assert len(found.differences) == 3, "what there is may be shown"
+
+
+def test_a_seed_that_failed_has_ended(made_up: MadeUp):
+    sweeps = of_depths(made_up, {0: 2.0, 1: 2.11, 2: 2.19, 3: "failed"}, {0: 2.5, 1: 2.6, 2: 2.7, 3: 2.8})
+    (found,) = compare_all([Contrast(DEEP, FLAT)], sweeps)
+    assert found.verdict == "holds"
+    assert (found.first.n_failed, found.second.n_failed) == (1, 0)
+
+
+def test_a_curve_is_not_judged_before_every_seed_has_ended(made_up: MadeUp):
+    curve = [(1.0, 6.5), (2.0, 6.4), (3.0, 6.45)]
+    sweeps = {"s": made_up("s", ({}, {0: curve, 1: curve, 2: curve, 3: "running"}))}
+    (found,) = compare_all([Contrast(Lowest(Arm("s", "words"), to=2), Lowest(Arm("s", "words"), after=2))], sweeps)
+    assert (found.verdict, found.first.score) == ("not run", "val_nll")
+    assert "3 of 4 seeds so far" in found.missing
+
+
+def spending(made_up: MadeUp, deep: int, flat: int) -> dict[str, SweepResults]:
+    """Two settings, the deep one better, with what their runs have spent."""
+    cells = (({"model.depth": 2}, {0: 2.0, 1: 2.11, 2: 2.19}), ({"model.depth": 1}, {0: 2.5, 1: 2.6, 2: 2.7}))
+    return {"s": made_up("s", *cells, matmul={0: deep, 1: flat})}
+
+
+@pytest.mark.parametrize(
+    ("deep", "flat", "verdict"),
+    [
+        (1_050_000, 1_000_000, "holds"),
+        (1_000_000, 1_050_000, "holds"),
+        (1_051_000, 1_000_000, "not run"),
+        (1_000_000, 1_051_000, "not run"),
+    ],
+)
+def test_sides_that_are_to_spend_the_same_must_have(deep: int, flat: int, verdict: str, made_up: MadeUp):
+    sweeps = spending(made_up, deep, flat)
+    (equal,), (own,) = (compare_all([Contrast(DEEP, FLAT)], sweeps, account) for account in ("matmul", None))
+    assert (equal.verdict, own.verdict) == (verdict, "holds")
+    assert ("have not spent the same: 1.05 times" in equal.missing) == (verdict == "not run")
+
+
+def test_what_is_not_known_to_be_equal_is_not_run(made_up: MadeUp):
+    sweeps = spending(made_up, 10, 10)["s"]
+    lost = tuple(each.model_copy(update={"train_flops": None}) if each.seed == 1 else each for each in sweeps.records)
+    (found,) = compare_all([Contrast(DEEP, FLAT)], {"s": replace(sweeps, records=lost)}, "matmul")
+    assert found.verdict == "not run"
+    assert "is not known" in found.missing
+
+
+def test_nothing_is_chosen_while_a_seed_has_no_record(made_up: MadeUp):
+    sweeps = tuned(made_up, {0: (2.0, 2.4)}, {0: (2.1, 1.0), 1: (2.1, 1.0)})
+    found = measure(Tuned(Arm("s", "any")), sweeps)
+    assert found.nlls == {}
+    assert "is not over" in found.missing
+    assert found.n_asked == 2
+
+
+@pytest.mark.parametrize(("best", "is_at_edge"), [(0.001, True), (0.003, False), (0.01, True)])
+def test_either_end_of_what_was_tried_is_an_edge(best: float, is_at_edge: bool, made_up: MadeUp):
+    rates = (0.003, 0.001, 0.01)
+    cells = [({RATES: rate}, dict.fromkeys(range(2), 2.0 + 0.1 * (rate != best))) for rate in rates]
+    found = measure(Tuned(Arm("s", "any")), {"s": made_up("s", *cells, search={RATES: list(rates)})})
+    assert (found.chosen, found.is_at_edge) == ({RATES: best}, is_at_edge)

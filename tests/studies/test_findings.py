@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tlm_sweeps.compute.planning import PlannedTrial
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.studies.findings import RECORDS, findings, write_findings
 from tlm_sweeps.studies.kept import read_kept
@@ -66,3 +67,45 @@ def test_the_repositorys_page_is_what_its_records_make():
     page = findings(read_kept(ROOT / RECORDS))
     assert (ROOT / "FINDINGS.md").read_text(encoding="utf-8") == page, hint
     assert all((ROOT / path).exists() for path in re.findall(r"\]\(([^)#]+)\)", page))
+
+
+def cells_of(page: str, claim: str) -> list[str]:
+    """The row of a claim in the table at the top."""
+    (row,) = (line for line in page.partition("## What the study")[0].splitlines() if line.startswith(f"| {claim}:"))
+    return [cell.strip() for cell in row.strip("| ").split(" | ")]
+
+
+def test_what_was_not_matched_stands_under_its_own_name(trained: Trained):
+    overfits = trained(
+        "question-3-regularisation.yaml", lambda _, seed: 6.0 + 0.01 * seed, course=lambda epoch: abs(epoch - 2)
+    )
+    page = findings({overfits.spec.name: overfits})
+    assert cells_of(page, "A6")[1:] == [
+        "**not run**",
+        "–",
+        "with all positions as targets, nothing matched: **holds**",
+    ]
+
+
+def test_a_learning_rate_at_the_edge_is_starred_at_the_top(trained: Trained):
+    def families(best: float) -> str:
+        """Every family is best at this learning rate, and attention before the MLP."""
+
+        def test_nll(trial: PlannedTrial, seed: int) -> float:
+            assert trial.matched
+            model, training = trial.matched.experiment.model, trial.matched.experiment.training
+            higher = 0.1 if training.learning_rate == best else 0.3
+            return 2.0 + higher + (0.5 if model.kind == "mlp" else 0.0) + 0.01 * seed
+
+        found = [trained(f"equal-{kind}.yaml", test_nll) for kind in ("mlp", "attention", "transformer")]
+        return findings({each.spec.name: each for each in found})
+
+    middle, edge = families(1e-3), families(3e-3)
+    assert cells_of(middle, "A1")[1:] == ["**not run**", "**holds**", "**holds**"]
+    assert cells_of(edge, "A1")[1:] == ["**not run**", r"**holds**\*", r"**holds**\*"]
+    assert [page.count("A star marks a learning rate") for page in (middle, edge)] == [0, 3]
+
+
+def test_fewer_seeds_are_counted_when_fewer_are_asked_for(sweeps: dict[str, SweepResults]):
+    assert re.search(r"heads = 1 \| 2.3482 \| \S+ ± \S+ \| 5 \|", findings(sweeps))
+    assert re.search(r"heads = 1 \| 2.3482 \| \S+ ± \S+ \| 2 \|", findings(sweeps, seeds=2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -122,3 +122,44 @@ def test_tables_are_chosen_by_their_keys_in_the_order_of_the_paper():
     assert "did you mean `heads`?" in str(refused.value)
     with pytest.raises(InputError, match="no study `architecture`"):
         study_of("architecture")
+
+
+def checksum(nlls: Sequence[float]) -> float:
+    """1 times the first, 2 times the second and so on: it moves with every digit and with the order."""
+    return round(sum(number * nll for number, nll in enumerate(nlls, 1)), 4)
+
+
+@pytest.mark.parametrize(
+    ("label", "train", "val"),
+    [
+        ("linear", 17.243, 18.076),
+        ("MLP", 14.981, 14.401),
+        ("attention", 22.98, 22.367),
+        ("transformer, L = 3", 21.519, 20.881),
+        ("Penn Treebank", 150.4184, 254.6635),
+        ("WikiText-2", 145.2872, 272.2984),
+        ("learned positions", 71.3459, 70.9548),
+        ("RoPE", 76.2036, 75.6578),
+    ],
+)
+def test_curves_have_the_digits_of_the_paper(label: str, train: float, val: float):
+    """The checksums were taken from the paper's text, not from what is tested."""
+    (cell,) = (cell for _, cell in TRADEOFFS.cells if cell.label == label and cell.published.val_nlls)
+    assert (checksum(cell.published.train_nlls), checksum(cell.published.val_nlls)) == (train, val)
+
+
+@pytest.mark.parametrize(
+    ("key", "nlls"),
+    [
+        ("1", 22.123),
+        ("2", 19.9646),
+        ("3", 5.993),
+        ("context", 17.0635),
+        ("hidden", 15.0718),
+        ("heads", 14.0713),
+        ("depth", 13.7858),
+    ],
+)
+def test_test_nlls_have_the_digits_of_the_paper(key: str, nlls: float):
+    (table,) = TRADEOFFS.only([key]).tables
+    assert checksum([cell.published.test_nll for cell in table.cells]) == nlls

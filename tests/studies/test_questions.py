@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 
+from tests.studies.made_up_runs import made_up_sweep
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.studies.answers_json import questions_json
 from tlm_sweeps.studies.arms import Arm
 from tlm_sweeps.studies.overfitting import overfitting
 from tlm_sweeps.studies.question_sections import answer_of, question_section
 from tlm_sweeps.studies.questions import Comparisons, Group, Overfitting, Question, Shape
-from tlm_sweeps.studies.shapes import best_shapes
+from tlm_sweeps.studies.shapes import Step, best_shapes
 from tlm_sweeps.studies.tradeoffs_questions import QUESTIONS
 
 MadeUp = Callable[..., SweepResults]
@@ -187,3 +189,118 @@ def test_json_of_questions_is_whole():
     assert found[0]["groups"][0]["contrasts"][0]["verdict"] == "not run"
     assert len(found[1]["best"]) == 4
     assert len(found[2]["courses"]) == 7
+
+
+def shape_seeds(nlls: Mapping[tuple[int, int], tuple[float, float]]) -> dict[str, SweepResults]:
+    """Shapes at one budget by (validation, test) NLL."""
+    cells = [
+        (
+            {"model.depth": depth, "model.context": context, "budget.flops": BUDGETS[0]},
+            {seed: (val + 0.01 * seed, test + 0.01 * seed) for seed in SEEDS},
+        )
+        for (depth, context), (val, test) in nlls.items()
+    ]
+    return {"s": made_up_sweep("s", *cells, search={"model.depth": [1, 2], "model.context": [64, 128]})}
+
+
+ONE_BUDGET = Shape("s", BUDGETS[:1], {"model.depth": (1, 2), "model.context": (64, 128)})
+
+
+def test_the_best_shape_is_chosen_by_validation():
+    sweeps = shape_seeds({(1, 64): (2.5, 2.0), (1, 128): (2.4, 2.9), (2, 64): (2.6, 1.9), (2, 128): (2.7, 1.8)})
+    (best,) = best_shapes(ONE_BUDGET, sweeps).best
+    assert best.values == (1, 128)
+    assert best.shape is not None
+    assert best.shape.nlls == pytest.approx({seed: 2.9 + 0.01 * seed for seed in SEEDS})
+
+
+def test_a_shape_that_lost_a_seed_is_not_ranked():
+    sweeps = shape_seeds({(1, 64): (2.1, 2.1), (1, 128): (2.4, 2.4), (2, 64): (2.5, 2.5), (2, 128): (2.6, 2.6)})
+    lost = tuple(
+        each.model_copy(update={"state": "failed", "val_nll": None}) if (each.trial, each.seed) == (0, 1) else each
+        for each in sweeps["s"].records
+    )
+    (best,) = best_shapes(ONE_BUDGET, {"s": replace(sweeps["s"], records=lost)}).best
+    assert best.values == (1, 128)
+    assert (1, 64) not in best.close
+
+
+FOUR = (10**10, 10**11, 10**12, 10**13)
+
+
+def step_of(*signs: int | None) -> tuple[Step, str]:
+    """A step of depth whose higher value is better (+1), worse (-1), alike (0) or not run at four budgets; in words."""
+    cells = [
+        (
+            {"model.depth": depth, "model.context": 64, "budget.flops": budget},
+            {seed: 2.5 + 0.01 * seed * depth - 0.2 * (sign or 0) * (depth - 1) for seed in SEEDS}
+            if sign
+            else alike[depth]
+            if sign == 0
+            else dict.fromkeys(SEEDS, "running"),
+        )
+        for budget, sign in zip(FOUR, signs, strict=True)
+        for depth in (1, 2)
+        for alike in ({1: {0: 2.4, 1: 2.5, 2: 2.6}, 2: {0: 2.5, 1: 2.6, 2: 2.4}},)
+    ]
+    asked = Shape("s", FOUR, {"model.depth": (1, 2), "model.context": (64,)})
+    sweeps = {"s": made_up_sweep("s", *cells, search={"model.depth": [1, 2], "model.context": [64]})}
+    said = answer_of(Question(2, "When?", "", asked), sweeps)
+    return best_shapes(asked, sweeps).steps[0], said.details
+
+
+@pytest.mark.parametrize(
+    ("signs", "worse_up_to", "better_from", "words"),
+    [
+        ((-1, -1, 1, 1), FOUR[1], FOUR[2], "worse up to 100 GFLOPs and better from 1 TFLOPs on."),
+        ((-1, 0, 0, 1), FOUR[0], FOUR[3], "worse up to 10 GFLOPs and better from 10 TFLOPs on."),
+        ((0, -1, 1, 0), None, None, "worse at 100 GFLOPs and better at 1 TFLOPs."),
+        ((-1, 0, -1, 0), FOUR[0], None, "worse at 10 GFLOPs and 1 TFLOPs and nowhere clearly better."),
+        ((1, 0, 1, 1), None, FOUR[2], "nowhere clearly worse and better at 10 GFLOPs, 1 TFLOPs and 10 TFLOPs."),
+        ((1, 1, 1, 1), None, FOUR[0], "nowhere clearly worse and better from 10 GFLOPs on."),
+        ((-1, -1, -1, -1), FOUR[3], None, "worse up to 10 TFLOPs and nowhere clearly better."),
+        (
+            (-1, None, 0, 1),
+            FOUR[0],
+            FOUR[3],
+            "worse up to 10 GFLOPs and better from 10 TFLOPs on; not run at 100 GFLOPs.",
+        ),
+        (
+            (None, -1, 1, None),
+            None,
+            None,
+            "worse at 100 GFLOPs and better at 1 TFLOPs; not run at 10 GFLOPs and 10 TFLOPs.",
+        ),
+    ],
+)
+def test_up_to_and_from_are_said_only_of_every_budget(
+    signs: tuple[int | None, ...], worse_up_to: int | None, better_from: int | None, words: str
+):
+    step, said = step_of(*signs)
+    assert (step.worse_up_to, step.better_from) == (worse_up_to, better_from)
+    assert f"Depth 2 is, against 1, {words}" in said
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(2, "not run"), (3, "overfits")])
+def test_overfitting_needs_three_seeds(n: int, verdict: str, made_up: MadeUp):
+    found = {seed: curve for seed, curve in curves(6.4, 7.0).items() if seed < n}
+    course = overfitting(Overfitting(Arm("s", "words"), ()), {"s": made_up("s", ({}, found))}).reference
+    assert course.verdict == verdict
+
+
+def test_overfitting_is_not_judged_before_every_seed_has_ended(made_up: MadeUp):
+    sweeps = {"s": made_up("s", ({}, {**curves(6.4, 7.0), 3: "running"}))}
+    assert overfitting(Overfitting(Arm("s", "words"), ()), sweeps).reference.verdict == "not run"
+
+
+def test_sides_of_a_question_that_spent_unlike_are_not_run(made_up: MadeUp):
+    cells = [({"model.kind": kind}, seeds(nll)) for kind, nll in (("block", 2.5), ("norm", 2.3))]
+    sweeps = {"s": made_up("s", *cells, matmul={0: 10**12, 1: 2 * 10**12})}
+    group = Group(arm("block"), (arm("norm"),))
+    equal, any_cost = (
+        answer_of(Question(9, "Which?", "", kind), sweeps)
+        for kind in (Comparisons((group,)), Comparisons((group,), None))
+    )
+    assert equal.headline == "Not run yet."
+    assert "have not spent the same" in equal.details
+    assert any_cost.headline == "Better than block: norm."

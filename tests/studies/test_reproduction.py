@@ -155,3 +155,22 @@ def _failed_at(record: Record, *, seed: int) -> Record:
 
 def _again(record: Record) -> Record:
     return record.model_copy(update={"run_id": record.run_id + "-again"})
+
+
+def test_the_document_says_what_was_asked_for_and_lost_even_where_nothing_is_ours(trained: Trained):
+    sweep = trained("sweep-context.yaml", spread_around(2.5135), n_params=7)
+    lost = replace(sweep, records=tuple(_failed_at(record, seed=4) for record in sweep.records))
+    cell = document_of(reproduce(CONTEXT, {sweep.spec.name: lost}))["cells"][0]
+    assert cell["ours"] is None
+    assert (cell["n_asked"], cell["n_failed"], cell["n_left_out"]) == (5, 1, 4)
+
+
+def test_the_document_names_the_runs_and_where_they_come_from(trained: Trained):
+    sweep = trained("sweep-context.yaml", spread_around(2.5135))
+    resumed = sweep.records[0].provenance.model_copy(update={"earlier_commits": ("fedcba",)})
+    first = sweep.records[0].model_copy(update={"provenance": resumed})
+    found = reproduce(CONTEXT, {sweep.spec.name: replace(sweep, records=(first, *sweep.records[1:]))})
+    ours = document_of(found)["cells"][0]["ours"]
+    assert ours["runs"] == [f"tradeoffs-context-t0000-s{seed}" for seed in range(5)]
+    assert ours["commits"] == ["0123456789abcdef", "fedcba"]
+    assert ours["devices"] == ["cpu: Example 3000"]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tlm_sweeps.cli.options import DataDir, Device, Json, RunsDir, Stack, Workers, device_of
+from tlm_sweeps.cli.options import DataDir, Device, Json, RunsDir, Stack, Workers
+from tlm_sweeps.cli.reproduce_options import ensure_consistent, ensure_writable_files, options_given
+from tlm_sweeps.cli.study_keeping import folder_for, keep_all
 from tlm_sweeps.cli.study_training import Machinery, train_again, train_missing
 from tlm_sweeps.errors import InputError
 
 if TYPE_CHECKING:
+    from tlm_sweeps.report.sources import SweepResults
+    from tlm_sweeps.studies.published import Study
     from tlm_sweeps.studies.reproduction import Reproduction
 
 StudyName = Annotated[
@@ -36,19 +40,28 @@ From = Annotated[
     typer.Option("--from", metavar="FOLDER", help="Print from the records that are kept here; train nothing."),
 ]
 To = Annotated[
-    Path | None, typer.Option("--to", metavar="FOLDER", help="Keep the records, in FOLDER/STUDY, a file a sweep.")
+    Path | None,
+    typer.Option(
+        "--to", metavar="FOLDER", help="Keep the records, in FOLDER/STUDY, a file a sweep. Also after Ctrl-C."
+    ),
 ]
 Html = Annotated[
     Path | None,
     typer.Option("--html", metavar="FILE", help="Default: reproduction.html in the runs folder; with --from, none."),
 ]
 Findings = Annotated[
-    Path | None, typer.Option("--findings", metavar="FILE", help="Write all findings as a page of Markdown.")
+    Path | None,
+    typer.Option("--findings", metavar="FILE", help="With --from: write all findings as a page of Markdown."),
 ]
 Again = Annotated[
     str | None,
-    typer.Option("--again", metavar="RUN", help="Train this kept run again (any: one at random) and compare the two."),
+    typer.Option(
+        "--again",
+        metavar="RUN",
+        help="Train this kept run again (any: one at random, of the tables asked for) and compare the two.",
+    ),
 ]
+NoTrain = Annotated[bool, typer.Option("--no-train", help="Print from what the runs folder has so far; train nothing.")]
 Specs = Annotated[
     Path | None,
     typer.Option("--specs", metavar="DIR", help="Folder of the study's specs. Default: sweeps/STUDY."),
@@ -72,6 +85,7 @@ def reproduce(
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
     *,
+    no_train: NoTrain = False,
     json: Json = False,
 ) -> None:
     """Set a study's published numbers beside ours.
@@ -80,55 +94,69 @@ def reproduce(
     A row is reproduced when its published test NLL lies in the 95 % prediction interval of one more seed of ours.
     """
     from tlm_sweeps import api
-    from tlm_sweeps.runs.folders import runs_folder
     from tlm_sweeps.studies.choosing import study_of
 
     chosen = study_of(study, table or ())
+    ensure_consistent(study, options_given(context))
+    ensure_writable_files({"--html": html, "--findings": findings})
     machinery = Machinery(workers, device, stack, runs_dir, data_dir)
     if again is not None:
-        found = api.reproduction(study, kept=from_, runs_dir=runs_dir)
-        train_again(found.sweeps, again, machinery, argv=context.obj, json=json)
+        found = api.study_sweeps(chosen, kept=from_, runs_dir=runs_dir)
+        train_again(_own(chosen, found), again, machinery, argv=context.obj, json=json)
         return
-    if from_ is not None:
-        training = {"--to": to, "--specs": specs, "--runs-dir": runs_dir, "--data-dir": data_dir, "--stack": stack}
-        _refuse_of_training(training, workers=workers, device=device)
-        found = api.reproduction(study, table or (), seeds=seeds, kept=from_)
-    else:
+    place = folder_for(chosen, to) if to is not None else None
+    trains = from_ is None and not no_train
+    if trains:
         asked = chosen if table else replace(chosen, answers=())
-        train_missing(asked, machinery, argv=context.obj, specs=specs, seeds=seeds)
-        found = api.reproduction(study, table or (), seeds=seeds, runs_dir=runs_dir)
-    if to is not None:
-        _keep(found, to)
-    page = html if html or from_ else runs_folder(runs_dir) / "reproduction.html"
-    _show(found, json=json)
-    if page is not None:
-        _write_page(found, page)
-    if findings is not None:
-        _write_findings(found, findings)
-    if _say_failures(found):
+        train_missing(asked, machinery, argv=context.obj, specs=specs, seeds=seeds, keep_in=place)
+    sweeps = api.study_sweeps(chosen, kept=from_, runs_dir=runs_dir)
+    _ensure_any(chosen, sweeps, runs_dir)
+    own = _own(chosen, sweeps)
+    if place is not None:
+        keep_all(own.values(), place)
+    _tell(chosen, sweeps, seeds, json=json, html=html if html or from_ else _page(runs_dir), findings=findings)
+    if _say_failures(own.values()) and trains:
         raise typer.Exit(1)
 
 
-def _refuse_of_training(given: Mapping[str, object], *, workers: str, device: str) -> None:
-    """What is said about training, or about what it leaves, when nothing is trained."""
-    asked = [name for name, value in given.items() if value is not None]
-    asked += ["--workers"] * (workers != "auto") + ["--device"] * (device_of(device) != "auto")
-    if asked:
-        hint = f"leave out --from to train what is missing, or {asked[0]}"
-        raise InputError(
-            f"{asked[0]} means nothing where nothing is trained", place=f"--from and {asked[0]}", hint=hint
-        )
+def _own(study: Study, sweeps: Mapping[str, SweepResults]) -> dict[str, SweepResults]:
+    """Those of the sweeps that the tables, claims and questions rest on which are asked for."""
+    return {name: sweeps[name] for name in study.sweeps if name in sweeps}
 
 
-def _keep(found: Reproduction, folder: Path) -> None:
-    from tlm_sweeps.console.streams import say
-    from tlm_sweeps.runs.folders import ensure_writable
-    from tlm_sweeps.studies.kept import keep
+def _page(runs_dir: Path | None) -> Path:
+    from tlm_sweeps.runs.folders import runs_folder
 
-    place = folder / found.study.name
-    ensure_writable(place)
-    for sweep in found.own_sweeps:
-        say(f"kept {keep(sweep, place)}")
+    return runs_folder(runs_dir) / "reproduction.html"
+
+
+def _ensure_any(study: Study, sweeps: Mapping[str, SweepResults], runs_dir: Path | None) -> None:
+    from tlm_sweeps.runs.folders import runs_folder
+
+    if not sweeps:
+        hint = "leave out --no-train to train them, or name the folder of all sweeps with --runs-dir"
+        message = f"no sweep of {study.name} that is asked for has been begun here"
+        raise InputError(message, place=str(runs_folder(runs_dir)), hint=hint)
+
+
+def _tell(
+    study: Study,
+    sweeps: Mapping[str, SweepResults],
+    seeds: int | None,
+    *,
+    json: bool,
+    html: Path | None,
+    findings: Path | None,
+) -> None:
+    """All that there is to say, on stdout and in files."""
+    from tlm_sweeps.studies.reproduction import reproduce as compared
+
+    found = compared(study, sweeps, seeds)
+    _show(found, json=json)
+    if html is not None:
+        _write_page(found, html)
+    if findings is not None:
+        _write_findings(sweeps, findings, seeds)
 
 
 def _show(found: Reproduction, *, json: bool) -> None:
@@ -146,11 +174,11 @@ def _show(found: Reproduction, *, json: bool) -> None:
         show(answers_view(found.study, found.sweeps, out()))
 
 
-def _write_findings(found: Reproduction, path: Path) -> None:
+def _write_findings(sweeps: Mapping[str, SweepResults], path: Path, seeds: int | None) -> None:
     from tlm_sweeps.console.streams import say
     from tlm_sweeps.studies.findings import write_findings
 
-    say(f"findings: {write_findings(found.sweeps, path)}")
+    say(f"findings: {write_findings(sweeps, path, seeds)}")
 
 
 def _write_page(found: Reproduction, path: Path) -> None:
@@ -160,12 +188,12 @@ def _write_page(found: Reproduction, path: Path) -> None:
     say(f"report: {write_reproduction(found, path)}")
 
 
-def _say_failures(found: Reproduction) -> bool:
+def _say_failures(sweeps: Iterable[SweepResults]) -> bool:
     """Whether a run has failed; each sweep with such runs is named."""
     from tlm_sweeps.console.streams import say
     from tlm_sweeps.console.wording import counted
 
-    failures = {sweep.spec.name: sum(each.state == "failed" for each in sweep.records) for sweep in found.own_sweeps}
+    failures = {sweep.spec.name: sum(each.state == "failed" for each in sweep.records) for sweep in sweeps}
     for name, count in failures.items():
         if count:
             say(f"{counted(count, 'run')} of {name} failed")

@@ -13,12 +13,14 @@ import typer
 
 from tlm_sweeps.cli.following import follow
 from tlm_sweeps.cli.options import device_of, workers_of
+from tlm_sweeps.cli.study_keeping import kept_when_stopped
 from tlm_sweeps.errors import InputError
 
 if TYPE_CHECKING:
     from tlm_sweeps.report.sources import SweepResults
     from tlm_sweeps.spec.loading import LoadedSweep
     from tlm_sweeps.spec.sweep import SweepSpec
+    from tlm_sweeps.studies.kept import Run
     from tlm_sweeps.studies.published import Study
     from tlm_sweeps.studies.remaining import Remaining
 
@@ -39,10 +41,18 @@ class _Sweep:
     loaded: LoadedSweep
     left: Remaining
     workers: int
+    runs: frozenset[Run]
+    """That can be complete in the end."""
 
 
 def train_missing(
-    study: Study, machinery: Machinery, *, argv: tuple[str, ...], specs: Path | None, seeds: int | None
+    study: Study,
+    machinery: Machinery,
+    *,
+    argv: tuple[str, ...],
+    specs: Path | None,
+    seeds: int | None,
+    keep_in: Path | None = None,
 ) -> None:
     """Train what a study's sweeps still lack; nothing is started for those that lack nothing.
 
@@ -52,50 +62,103 @@ def train_missing(
         argv: the command, for the records and for going on after an interrupt.
         specs: folder of the specs.
         seeds: instead of the specs' own.
+        keep_in: folder where the records will be kept; when training stops before its end, they are kept by then.
 
     Raises:
         InputError: before anything is trained.
         typer.Exit: when it was interrupted; the same command goes on.
     """
     from tlm_sweeps.studies.choosing import specs_of
+    from tlm_sweeps.studies.kept import ensure_none_lost
 
     sweeps = [_looked_at(loaded, machinery) for loaded in specs_of(study, specs, seeds)]
-    _say_costs(sweeps, machinery)
-    for each in (sweep for sweep in sweeps if sweep.left.runs):
-        follow(
-            each.loaded.spec,
-            each.loaded,
-            argv=argv,
-            workers=machinery.workers,
-            device=machinery.device,
-            stack=machinery.stack,
-            runs_dir=machinery.runs_dir,
-            data_dir=machinery.data_dir,
-            json=False,
-        )
+    for each in sweeps:
+        if keep_in is not None:
+            ensure_none_lost(each.loaded.spec.name, each.runs, keep_in)
+    for each in sweeps:
+        _say_cost(each.loaded.spec.name, each.left, each.workers, machinery)
+    with kept_when_stopped(study, keep_in, machinery.runs_dir):
+        for each in sweeps:
+            if each.left.runs:
+                _follow(each.loaded, machinery, argv)
+
+
+def _follow(loaded: LoadedSweep, machinery: Machinery, argv: tuple[str, ...]) -> None:
+    follow(
+        loaded.spec,
+        loaded,
+        argv=argv,
+        workers=machinery.workers,
+        device=machinery.device,
+        stack=machinery.stack,
+        runs_dir=machinery.runs_dir,
+        data_dir=machinery.data_dir,
+        json=False,
+    )
 
 
 def _looked_at(loaded: LoadedSweep, machinery: Machinery) -> _Sweep:
-    """A sweep with what is left of it."""
+    """A sweep with what is left of it.
+
+    Raises:
+        InputError: when it cannot be gone on with.
+    """
     from tlm_sweeps import api
     from tlm_sweeps.cli.locating import located
     from tlm_sweeps.compute.crew import crew_for
     from tlm_sweeps.compute.machine import this_machine
     from tlm_sweeps.corpora.facts import facts_reader
-    from tlm_sweeps.runs.folders import runs_folder, sweep_names
-    from tlm_sweeps.studies.remaining import remaining
+    from tlm_sweeps.runs.folders import runs_folder
+    from tlm_sweeps.studies.kept import complete_runs
+    from tlm_sweeps.studies.remaining import planned_runs, remaining
 
     spec = loaded.spec
+    begun = _begun(spec, runs_folder(machinery.runs_dir))
     asked, facts_of = workers_of(machinery.workers), facts_reader(machinery.data_dir)
     with located(loaded):
         planned = api.plan(spec, data_dir=machinery.data_dir)
         workers = crew_for(spec, facts_of, this_machine(), asked=asked).workers
-    is_begun = spec.name in sweep_names(runs_folder(machinery.runs_dir))
-    begun = api.results(spec.name, machinery.runs_dir) if is_begun else None
-    left = remaining(spec, planned, begun.records if begun else (), workers)
+    records = begun.records if begun else ()
+    left = remaining(spec, planned, records, workers)
     if begun and left.runs:
         _ensure_no_fewer_seeds(spec, begun)
-    return _Sweep(loaded, left, workers)
+    return _Sweep(loaded, left, workers, planned_runs(planned) | complete_runs(records))
+
+
+def _begun(spec: SweepSpec, runs: Path) -> SweepResults | None:
+    """What a sweep has left by now; None where it has not been begun.
+
+    Raises:
+        InputError: when it was begun as another one, or is W&B's to search.
+    """
+    from tlm_sweeps import api
+    from tlm_sweeps.runs.folders import sweep_folder, sweep_names
+    from tlm_sweeps.search.wandb.launched import ensure_not_launched
+
+    folder = sweep_folder(runs, spec.name)
+    ensure_not_launched(folder)
+    if spec.name not in sweep_names(runs):
+        return None
+    begun = api.results(spec.name, runs)
+    _ensure_same_sweep(spec, begun.spec, folder)
+    return begun
+
+
+def _ensure_same_sweep(spec: SweepSpec, begun: SweepSpec, folder: Path) -> None:
+    """A sweep that has begun by another spec would be refused when its turn comes, hours later."""
+    from tlm_sweeps.spec.difference import difference
+    from tlm_sweeps.spec.identity import identity, may_gain_seeds
+
+    if identity(spec) == identity(begun):
+        return
+    same = {"question": spec.question, "tracking": spec.tracking}
+    same |= {"seeds": spec.seeds} if may_gain_seeds(begun) else {}
+    listed = "\n  ".join(difference(begun.model_copy(update=same), spec))
+    raise InputError(
+        f"sweep `{spec.name}` was begun with another spec:\n  {listed}",
+        place=str(folder),
+        hint=f"name another folder of sweeps with --runs-dir, or move `{folder}` away",
+    )
 
 
 def _ensure_no_fewer_seeds(spec: SweepSpec, begun: SweepResults) -> None:
@@ -108,23 +171,22 @@ def _ensure_no_fewer_seeds(spec: SweepSpec, begun: SweepResults) -> None:
         raise InputError(message, place="--seeds", hint=f"`--seeds {len(there)}` goes on with it")
 
 
-def _say_costs(sweeps: list[_Sweep], machinery: Machinery) -> None:
+def _say_cost(sweep: str, left: Remaining, workers: int, machinery: Machinery) -> None:
     from tlm_sweeps.compute.gpus import gpus
     from tlm_sweeps.console.reproduction_view import cost_line
     from tlm_sweeps.console.streams import say
 
     on_gpus = device_of(machinery.device) != "cpu" and bool(gpus())
-    for each in sweeps:
-        say(cost_line(each.loaded.spec.name, each.left, each.workers, on_gpus=on_gpus))
+    say(cost_line(sweep, left, workers, on_gpus=on_gpus))
 
 
 def train_again(
     sweeps: Mapping[str, SweepResults], run_id: str, machinery: Machinery, *, argv: tuple[str, ...], json: bool
 ) -> None:
-    """Train a run again and say how far it is from what was kept.
+    """Train a run again, after saying what that will take, and say how far it is from what was kept.
 
     Args:
-        sweeps: the kept ones, by name.
+        sweeps: those that the run may be of, by name.
         run_id: which run; `any`: one at random.
         machinery: how.
         argv: the command, for the record.
@@ -139,9 +201,11 @@ def train_again(
     from tlm_sweeps.console.reproduction_view import again_line
     from tlm_sweeps.console.streams import show, write_json
     from tlm_sweeps.studies.again import ANY, Again, drawn, made_again
+    from tlm_sweeps.studies.remaining import remaining
 
     results, record = drawn(sweeps, None if run_id == ANY else run_id)
     spec = made_again(results, record)
+    _say_cost(spec.name, remaining(spec, api.plan(spec, data_dir=machinery.data_dir), (), 1), 1, machinery)
     with tempfile.TemporaryDirectory(prefix="tlm-sweeps-") as folder:
         pictures = api.iter_sweep(
             spec,

@@ -47,7 +47,8 @@ def again_line(again: Again) -> str:
     """A kept run and the same run made again."""
     kept, new = again.kept, again.new
     if again.difference is None:
-        return f"{kept.run_id}: not the same: the new run is {new.state} {new.reason}".rstrip()
+        why = f": {new.reason}" if new.reason else ""
+        return f"{kept.run_id}: not the same: the new run is {new.state}{why}"
     verdict = "the same" if again.is_same else "not the same"
     devices = (
         kept.provenance.device

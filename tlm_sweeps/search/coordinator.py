@@ -39,7 +39,7 @@ from tlm_sweeps.search.progress import SweepProgress, picture
 from tlm_sweeps.search.proposals import Proposals
 from tlm_sweeps.search.proposing import Proposer
 from tlm_sweeps.search.roster import Roster
-from tlm_sweeps.search.spending import Spending
+from tlm_sweeps.search.spending import Spending, expected_flops
 from tlm_sweeps.search.stacking import ALONE, Stacking
 from tlm_sweeps.search.trials import is_over
 from tlm_sweeps.spec.sweep import SweepSpec
@@ -417,7 +417,7 @@ class Coordinator:
 
     def _picture(self) -> SweepProgress:
         news, self._news = tuple(self._news), []
-        elapsed = time.monotonic() - self._begun
+        elapsed, wanted = time.monotonic() - self._begun, self._proposer.trials_wanted()
         spent = self._ledger.spent_flops() + sum(
             self._spending.by(run.record, run.step) for run in self._in_flight.values()
         )
@@ -425,7 +425,8 @@ class Coordinator:
             self._spec,
             self._runs,
             running=tuple(each.as_seen() for each in sorted(self._in_flight.values(), key=lambda each: each.worker)),
-            trials_wanted=self._proposer.trials_wanted(),
+            trials_wanted=wanted,
+            expected_flops=expected_flops(self._spec, self._ledger, self._runs, wanted),
             spent_flops=spent,
             flops_per_second=(spent - self._spent_before) / elapsed if elapsed > 0 else 0.0,
             elapsed_seconds=elapsed,

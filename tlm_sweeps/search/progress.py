@@ -58,6 +58,7 @@ def picture(
     *,
     running: tuple[RunningRun, ...],
     trials_wanted: int | None,
+    expected_flops: int | None,
     spent_flops: int,
     flops_per_second: float,
     elapsed_seconds: float,
@@ -65,11 +66,10 @@ def picture(
     complaints: tuple[str, ...] = (),
     untold: int = 0,
 ) -> SweepProgress:
-    """A sweep at this moment, from its runs and what is in flight."""
+    """A sweep at this moment, from its runs, what is in flight, and what the wanted trials are expected to spend."""
     pool = spec.budget.total if spec.budget else None
-    planned = runs.planned_flops(trials_wanted)
     is_done = runs.trials_over == trials_wanted
-    to_spend = None if is_done else min((each for each in (pool, planned) if each), default=None)
+    to_spend = None if is_done else min((each for each in (pool, expected_flops) if each), default=None)
     return SweepProgress(
         sweep=spec.name,
         trials_over=runs.trials_over,
@@ -77,7 +77,7 @@ def picture(
         running=running,
         best=runs.best,
         spent_flops=spent_flops,
-        total_flops=pool or planned,
+        total_flops=pool or expected_flops,
         states=runs.states,
         elapsed_seconds=elapsed_seconds,
         remaining_seconds=_seconds(to_spend - spent_flops, flops_per_second) if to_spend else None,

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tlm_sweeps.compute.counting import TrainFlops
+from tlm_sweeps.compute.forecast import forecast
 from tlm_sweeps.compute.matching import flops_after
-from tlm_sweeps.compute.planning import FactsOf, PlannedTrial, plan_trial
-from tlm_sweeps.runs.ledger import Proposal
+from tlm_sweeps.compute.planning import FactsOf, PlannedTrial, plan_sweep, plan_trial
+from tlm_sweeps.runs.ledger import Ledger, Proposal
 from tlm_sweeps.runs.record import Record
+from tlm_sweeps.search.roster import Roster
 from tlm_sweeps.spec.sweep import Account, SweepSpec
+
+_FORESEEN = "foreseen_flops"
 
 
 class Spending:
@@ -82,3 +86,26 @@ class Spending:
 def is_open(record: Record) -> bool:
     """Whether a run waits or trains."""
     return record.state in ("waiting", "running")
+
+
+def foresight(spec: SweepSpec, facts_of: FactsOf) -> dict[str, str]:
+    """What a ledger keeps of the plan of a sweep whose budget is a ceiling: FLOPs that the whole of it will spend."""
+    if not _is_ceiling(spec):
+        return {}
+    found = forecast(spec, plan_sweep(spec, facts_of), workers=1)
+    return {_FORESEEN: str(found.train_flops)} if found else {}
+
+
+def expected_flops(spec: SweepSpec, ledger: Ledger, runs: Roster, wanted: int | None) -> int | None:
+    """What the wanted trials of a sweep will spend: their budgets, or what was foreseen where these are ceilings.
+
+    None where nobody knows.
+    """
+    if not _is_ceiling(spec):
+        return runs.planned_flops(wanted)
+    foreseen = ledger.meta(_FORESEEN)
+    return int(foreseen) if foreseen else None
+
+
+def _is_ceiling(spec: SweepSpec) -> bool:
+    return spec.budget is not None and spec.budget.match == "none"

@@ -11,6 +11,7 @@ from tlm_sweeps.runs.ledger import Ledger, Writer, reading, writer_of
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.progress import RunningRun, SweepProgress
 from tlm_sweeps.search.roster import Roster
+from tlm_sweeps.search.spending import expected_flops
 from tlm_sweeps.spec.sweep import Account, SweepSpec
 
 
@@ -92,7 +93,7 @@ def standing(spec: SweepSpec, ledger: Ledger, records: tuple[Record, ...]) -> Sw
         ),
         best=runs.best,
         spent_flops=ledger.spent_flops() + in_flight + put_down,
-        total_flops=total or runs.planned_flops(wanted),
+        total_flops=total or expected_flops(spec, ledger, runs, wanted),
         states=runs.states,
         elapsed_seconds=0.0,
         remaining_seconds=None,

@@ -23,6 +23,7 @@ from tlm_sweeps.search.growing import add_missing_runs, ensure_seeds_fit
 from tlm_sweeps.search.pool import LocalPool
 from tlm_sweeps.search.progress import SweepProgress
 from tlm_sweeps.search.settling import with_precision
+from tlm_sweeps.search.spending import foresight
 from tlm_sweeps.search.stacking import STACK, Stacking
 from tlm_sweeps.search.wandb.launched import ensure_not_launched
 from tlm_sweeps.spec.difference import difference
@@ -82,6 +83,7 @@ def sweep(
                 "corpora": canonical_json(_corpora(spec, facts_of)),
                 "created_at": ledger.meta("created_at") or datetime.now(UTC).isoformat(timespec="seconds"),
                 "argv": canonical_json(list(origin.argv)),
+                **foresight(spec, facts_of),
             }
         )
         with closing(LocalPool(crew.workers, folder, data_dir)) as pool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import random
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tlm_sweeps.compute.planning import BUDGET
-from tlm_sweeps.errors import InputError, did_you_mean
+from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.spec.composition import overlaid
@@ -20,6 +21,7 @@ ANY = "any"
 NEAR_NATS = 0.002
 """Largest difference between a record and the same run on the same kind of device. On one thread and one kind of
 processor it is 0; another number of threads or another processor adds in another order."""
+_NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -57,20 +59,36 @@ def drawn(sweeps: Mapping[str, SweepResults], run_id: str | None = None) -> tupl
     """A complete run of the kept ones: the one that is named, else one at random.
 
     Raises:
-        InputError: there is none, or none of that name.
+        InputError: there is none, none of that name, or that one is not complete.
     """
-    every = [
-        (results, record) for results in sweeps.values() for record in results.records if record.state == "complete"
-    ]
-    if not every:
-        raise InputError("no complete run is kept", hint="train first: `tlm-sweeps reproduce STUDY`")
+    every = [(results, record) for results in sweeps.values() for record in results.records]
+    complete = [(results, record) for results, record in every if record.state == "complete"]
+    if not complete:
+        hint = "leave out --again to train what is missing, or name a folder of kept records with --from"
+        raise InputError("no complete run is kept", place="--again", hint=hint)
     if run_id is None:
-        return random.choice(every)
+        return random.choice(complete)
     for results, record in every:
         if record.run_id == run_id:
+            _ensure_complete(record)
             return results, record
-    names: Sequence[str] = [record.run_id for _, record in every]
-    raise InputError(f"no run `{run_id}` is kept", place="--again", hint=did_you_mean(run_id, names))
+    names = [record.run_id for _, record in complete]
+    raise InputError(f"no run `{run_id}` is kept", place="--again", hint=_like(run_id, names))
+
+
+def _ensure_complete(record: Record) -> None:
+    if record.state != "complete":
+        why = f": {record.reason}" if record.reason else ""
+        hint = f"only a complete run has a result to compare; `--again {ANY}` draws one"
+        raise InputError(f"the kept run `{record.run_id}` is {record.state}{why}", place="--again", hint=hint)
+
+
+def _like(run_id: str, names: Sequence[str]) -> str:
+    """A hint with the few names that are nearest to a wrong one: there can be hundreds."""
+    near = difflib.get_close_matches(run_id, names, n=_NAMES_SHOWN)
+    if near:
+        return f"did you mean {' or '.join(f'`{name}`' for name in near)}?"
+    return f"runs have names such as `{names[0]}`; `--again {ANY}` draws one"
 
 
 def made_again(results: SweepResults, record: Record) -> SweepSpec:

@@ -7,6 +7,7 @@ from typing import Any, assert_never
 
 from tlm_sweeps.report.certainty import Estimate
 from tlm_sweeps.report.sources import SweepResults
+from tlm_sweeps.runs.record import Record
 from tlm_sweeps.studies.claims import Claim, SettingAnswer, judge
 from tlm_sweeps.studies.contrasts import Compared
 from tlm_sweeps.studies.overfitting import Course, overfitting
@@ -50,6 +51,10 @@ def _setting(answer: SettingAnswer) -> dict[str, Any]:
         "basis": answer.setting.basis,
         "words": answer.setting.words,
         "verdict": answer.verdict,
+        "missing": list(answer.missing),
+        "cheaper": answer.setting.cheaper,
+        "is_dearer": answer.is_dearer if answer.setting.cheaper else None,
+        "at_edge": answer.is_at_edge,
         "note": answer.setting.note,
         "contrasts": [_compared(each) for each in answer.compared],
         "beside": [_compared(each) for each in answer.beside],
@@ -140,13 +145,29 @@ def _side(measured: Measured) -> dict[str, Any]:
     return {
         "label": measured.label,
         "sweep": measured.sweep,
+        "score": measured.score,
         "nll": _estimate(measured.estimate),
         "values": dict(measured.nlls),
         "n_asked": measured.n_asked,
+        "n_failed": measured.n_failed,
+        "unfinished": measured.unfinished,
+        "missing": measured.missing,
         "chosen": dict(measured.chosen),
         "chosen_at_edge": measured.is_at_edge,
         "budget_flops": measured.budget_flops,
         "matmul_flops": measured.train_flops("matmul"),
+        "2nd_flops": measured.train_flops("2nd"),
+        **origin_json(measured.records),
+    }
+
+
+def origin_json(records: Sequence[Record]) -> dict[str, Any]:
+    """Which runs a number is of, the commits that trained them, and on what."""
+    commits = [each for record in records for each in (*record.provenance.earlier_commits, record.provenance.commit)]
+    return {
+        "runs": [record.run_id for record in records],
+        "commits": sorted({each for each in commits if each is not None}),
+        "devices": sorted({record.provenance.device for record in records}),
     }
 
 

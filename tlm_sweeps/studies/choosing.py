@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import tlm_sweeps
-from tlm_sweeps.errors import InputError, did_you_mean
+from tlm_sweeps.errors import InputError, did_you_mean, nearest
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.spec.loading import LoadedSweep, load_sweep
 from tlm_sweeps.studies.claims import Claim
@@ -25,6 +25,8 @@ _ANSWERS = (
     *(Answer(f"Q{question.number}", question.sweeps) for question in QUESTIONS),
 )
 _GROUPS = (("claims", "A"), ("questions", "Q"))
+_SHORT_KEY = 2
+"""Letters of keys such as `3`, `A1` and `Q7`: each is near to all others, so none of them is guessed at."""
 STUDIES = (replace(TRADEOFFS, answers=_ANSWERS),)
 """All whose published numbers are here."""
 
@@ -34,15 +36,15 @@ def study_of(name: str, keys: Sequence[str] = ()) -> Study:
 
     Args:
         name: the study's.
-        keys: of tables, claims (`A1`) and questions (`Q1`); `claims` and `questions` stand for all of theirs.
+        keys: of tables, claims (`A1`) and questions (`Q1`), in capitals or not; `claims` and `questions` stand for all
+            of theirs.
 
     Raises:
         InputError: for a name or a key that does not exist.
     """
     for study in STUDIES:
         if study.name == name:
-            groups = {word: [each.key for each in study.answers if each.key[0] == first] for word, first in _GROUPS}
-            return study.only([key for asked in keys for key in groups.get(asked, [asked])])
+            return study.only([key for asked in keys for key in _keys_of(asked, study)])
     names = [study.name for study in STUDIES]
     raise InputError(f"no study `{name}` is known", place="STUDY", hint=did_you_mean(name, names))
 
@@ -68,16 +70,11 @@ def specs_of(study: Study, folder: Path | None = None, seeds: int | None = None)
         seeds: instead of the specs' own.
 
     Raises:
-        InputError: when a spec is not found, or cannot be read.
+        InputError: when the folder is none, or a spec is not found, there twice, or cannot be read.
     """
     place = folder or _specs_folder(study)
-    there = {name: path for path in sorted(place.glob("*.yaml")) for name in _NAME.findall(path.read_text("utf-8"))}
     overrides = [] if seeds is None else [f"seeds={seeds}"]
-    for name in study.sweeps:
-        if name not in there:
-            hint = "take the folder from the repository, or name another one with --specs"
-            raise InputError(f"no spec here is of the sweep `{name}`", place=str(place), hint=hint)
-    return [load_sweep(there[name], overrides) for name in study.sweeps]
+    return [load_sweep(path, overrides) for path in _spec_files(study, place)]
 
 
 def kept_sweeps(study: Study, folder: Path) -> dict[str, SweepResults]:
@@ -97,6 +94,47 @@ def kept_sweeps(study: Study, folder: Path) -> dict[str, SweepResults]:
         hint = f"name a folder that `tlm-sweeps reproduce {study.name} --to FOLDER` has filled"
         raise InputError(f"no records of {study.name} are kept here", place=str(place), hint=hint)
     return sweeps
+
+
+def _keys_of(asked: str, study: Study) -> list[str]:
+    """The keys that a word after `--table` stands for.
+
+    Raises:
+        InputError: it stands for none.
+    """
+    keys = [part.key for part in (*study.tables, *study.answers)]
+    groups = {word: [each.key for each in study.answers if each.key[0] == first] for word, first in _GROUPS}
+    meant = {key.lower(): [key] for key in keys} | groups
+    if asked.lower() in meant:
+        return meant[asked.lower()]
+    valid = [*keys, *groups]
+    words = [word for word in valid if len(word) > _SHORT_KEY]
+    is_near = nearest(asked.lower(), words) is not None
+    hint = did_you_mean(asked.lower(), words) if is_near else f"valid: {', '.join(valid)}"
+    raise InputError(f"{study.name} has no table `{asked}`", place="--table", hint=hint)
+
+
+def _spec_files(study: Study, place: Path) -> list[Path]:
+    """The files of a study's sweeps in a folder, in the order of the study."""
+    if not place.is_dir():
+        what = "is no folder" if place.exists() else "is not there"
+        hint = f"name the folder that holds the specs of {study.name}"
+        raise InputError(f"the folder of the specs {what}", place=f"--specs {place}", hint=hint)
+    found: dict[str, list[Path]] = {}
+    for path in sorted(place.glob("*.yaml")):
+        for name in _NAME.findall(path.read_text("utf-8", errors="replace")):
+            found.setdefault(name, []).append(path)
+    return [_only_one(name, found.get(name, []), place) for name in study.sweeps]
+
+
+def _only_one(name: str, paths: Sequence[Path], place: Path) -> Path:
+    if not paths:
+        hint = "take the folder from the repository, or name another one with --specs"
+        raise InputError(f"no spec here is of the sweep `{name}`", place=str(place), hint=hint)
+    if len(paths) > 1:
+        files, hint = " and ".join(path.name for path in paths), "leave one of them in the folder"
+        raise InputError(f"{files} are both of the sweep `{name}`", place=str(place), hint=hint)
+    return paths[0]
 
 
 def _specs_folder(study: Study) -> Path:

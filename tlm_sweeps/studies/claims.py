@@ -1,8 +1,9 @@
 """A study's claims as objects, and what becomes of them: a verdict in each setting, computed from records.
 
 The rule (docs/decisions/0014-claims.md): in a setting a claim `does not hold` when a deciding contrast is reversed or
-the study's own condition on FLOPs is not met; else it is `not run` when a contrast is; else it `holds` when all
-contrasts hold; else it is `not shown`.
+the study's own condition on FLOPs is not met; else it is `not run` when a contrast is, or when what that condition
+needs is not known; else it `holds` when all contrasts hold; else it is `not shown`. At equal FLOPs, contrasts whose
+sides have not spent the same are not run.
 """
 
 from __future__ import annotations
@@ -17,13 +18,19 @@ from tlm_sweeps.studies.contrasts import Compared, Contrast, compare_all
 from tlm_sweeps.studies.sides import arm_of
 from tlm_sweeps.studies.wording import join
 
-Basis = Literal["own account", "equal FLOPs, last", "equal FLOPs, all"]
+Basis = Literal["own account", "equal FLOPs, last", "equal FLOPs, all", "all positions"]
 BASES: dict[Basis, str] = {
     "own account": "by the study's own account",
     "equal FLOPs, last": "at equal matmul FLOPs with one target a window",
     "equal FLOPs, all": "at equal matmul FLOPs with all positions as targets",
+    "all positions": "with all positions as targets",
 }
 """The settings in which a claim is asked, in words."""
+_EQUAL: dict[Basis, Account] = {"equal FLOPs, last": "matmul", "equal FLOPs, all": "matmul"}
+"""The account in which both sides must have spent the same, by setting."""
+EDGE = "*"
+"""Marks what rests on a learning rate that is the lowest or the highest that was tried."""
+EDGE_LEGEND = "a star marks a learning rate that is the lowest or highest that was tried: a better one may lie beyond"
 
 Verdict = Literal["does not hold", "not shown", "holds", "not run"]
 PHRASES: dict[Verdict, str] = {
@@ -48,13 +55,11 @@ class Setting:
     """The first must also have spent fewer FLOPs in this account."""
     note: str = ""
     """What a reader must know about how it is asked."""
-    named: str = ""
-    """How it is called, where the words of its basis would not be true of it."""
 
     @property
     def words(self) -> str:
         """What it is called in a sentence."""
-        return self.named or BASES[self.basis]
+        return BASES[self.basis]
 
 
 @dataclass(frozen=True)
@@ -66,13 +71,15 @@ class Claim:
     evidence: str
     """The study's own."""
     settings: tuple[Setting, ...]
+    pictured: tuple[str, ...] = ()
+    """Names of sweeps that its picture shows and that no contrast is about."""
 
     @property
     def sweeps(self) -> tuple[str, ...]:
         """Names of the sweeps that it rests on."""
         contrasts = [each for one in self.settings for each in (*one.contrasts, *one.beside)]
         sides = [side for each in contrasts for side in (each.first, each.second)]
-        return tuple(dict.fromkeys(arm_of(side).sweep for side in sides))
+        return tuple(dict.fromkeys([*(arm_of(side).sweep for side in sides), *self.pictured]))
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,20 @@ class SettingAnswer:
     @property
     def is_dearer(self) -> bool:
         """Whether the study's condition on FLOPs is known not to be met by some deciding contrast."""
-        return any(_is_dearer(each, self.setting.cheaper) for each in self.compared)
+        return any(first >= second for first, second in self._costs if first is not None and second is not None)
+
+    @property
+    def is_at_edge(self) -> bool:
+        """Whether a side that decides has the lowest or highest learning rate that was tried."""
+        return any(side.is_at_edge for each in self.compared for side in (each.first, each.second))
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Why it is not run; empty where nothing is missing."""
+        reasons = [each.missing for each in self.compared if each.missing]
+        if not reasons and any(None in pair for pair in self._costs):
+            reasons = [f"what the runs have spent ({self.setting.cheaper}) is not known"]
+        return tuple(dict.fromkeys(reasons))
 
     @property
     def verdict(self) -> Verdict:
@@ -94,9 +114,17 @@ class SettingAnswer:
         found = {each.verdict for each in self.compared}
         if "reversed" in found or self.is_dearer:
             return "does not hold"
-        if "not run" in found:
+        if self.missing:
             return "not run"
         return "holds" if found == {"holds"} else "not shown"
+
+    @property
+    def _costs(self) -> list[tuple[float | None, float | None]]:
+        """FLOPs of both sides in the account of the study's condition; empty where it has none."""
+        account = self.setting.cheaper
+        if account is None:
+            return []
+        return [(each.first.train_flops(account), each.second.train_flops(account)) for each in self.compared]
 
 
 @dataclass(frozen=True)
@@ -111,10 +139,12 @@ class ClaimAnswer:
         """The verdicts in a sentence, the failures first."""
         found: dict[Verdict, list[str]] = {}
         for verdict in PHRASES:
-            if words := [each.setting.words for each in self.settings if each.verdict == verdict]:
+            if words := [_marked(each) for each in self.settings if each.verdict == verdict]:
                 found[verdict] = words
         if len(found) == 1:
-            return f"{self.claim.name} {PHRASES[next(iter(found))]}: {self.claim.says}"
+            verdict, words = next(iter(found.items()))
+            star = EDGE if any(each.endswith(EDGE) for each in words) else ""
+            return f"{self.claim.name} {PHRASES[verdict]}{star}: {self.claim.says}"
         said = "; ".join(
             f"{PHRASES[verdict]} {join(bases)}" for verdict, bases in found.items() if verdict != "not run"
         )
@@ -132,11 +162,11 @@ def judge(claim: Claim, sweeps: Mapping[str, SweepResults]) -> ClaimAnswer:
 
 
 def _answer(setting: Setting, sweeps: Mapping[str, SweepResults]) -> SettingAnswer:
-    return SettingAnswer(setting, compare_all(setting.contrasts, sweeps), compare_all(setting.beside, sweeps))
+    equal = _EQUAL.get(setting.basis)
+    deciding, beside = (compare_all(asked, sweeps, equal) for asked in (setting.contrasts, setting.beside))
+    return SettingAnswer(setting, deciding, beside)
 
 
-def _is_dearer(compared: Compared, account: Account | None) -> bool:
-    if account is None:
-        return False
-    first, second = compared.first.train_flops(account), compared.second.train_flops(account)
-    return first is not None and second is not None and first >= second
+def _marked(answer: SettingAnswer) -> str:
+    """What a setting is called, with a star where it rests on a learning rate at the edge."""
+    return answer.setting.words + (EDGE if answer.is_at_edge else "")

@@ -4,7 +4,8 @@ The rule (docs/decisions/0014-claims.md), written down before any contrast was c
 sides have, the mean of second − first (test NLL, nats per target), its 95 % t-interval, and the p of the two-sided
 paired t-test, corrected by Holm (1979) over the contrasts that are asked together. `holds`: corrected p < 0.05 and
 the difference is positive; `reversed`: corrected p < 0.05 and it is negative; `not run`: fewer than three common
-seeds; else `within noise`. A contrast that is not run counts as p = 1 in the correction.
+seeds, a run that is asked for has not ended, or, where the sides are said to spend the same, they do not; else `within
+noise`. A contrast that is not run counts as p = 1 in the correction.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from typing import Literal
 
 from tlm_sweeps.report.certainty import Estimate, estimate
 from tlm_sweeps.report.sources import SweepResults
+from tlm_sweeps.spec.sweep import Account
 from tlm_sweeps.studies.sides import Measured, Side, measure
 
 Verdict = Literal["holds", "reversed", "within noise", "not run"]
 LEVEL = 0.05
 FEWEST_SEEDS = 3
+SAME_FLOPS_WITHIN = 0.05
+"""Largest relative difference of what two sides have spent that is called equal."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,11 @@ class Compared:
     differences: Mapping[int, float]
     """Second − first by common seed, nats per target: positive where the contrast is right."""
     p: float | None
-    """Of the two-sided paired t-test; None with fewer than three common seeds."""
+    """Of the two-sided paired t-test; None where nothing may be judged."""
     corrected_p: float | None
     """By Holm, over the contrasts that were asked together."""
+    missing: str = ""
+    """Why it is not run; empty where it is."""
 
     @property
     def difference(self) -> Estimate | None:
@@ -62,25 +68,29 @@ class Compared:
             return "within noise"
         return "holds" if self.difference.mean > 0 else "reversed"
 
-    @property
-    def missing(self) -> str:
-        """Why it is not run; empty where it is."""
-        if self.verdict != "not run":
-            return ""
-        return self.first.missing or self.second.missing or f"{len(self.differences)} common seeds are too few"
 
-
-def compare_all(contrasts: Sequence[Contrast], sweeps: Mapping[str, SweepResults]) -> tuple[Compared, ...]:
+def compare_all(
+    contrasts: Sequence[Contrast], sweeps: Mapping[str, SweepResults], equal: Account | None = None
+) -> tuple[Compared, ...]:
     """Judge the contrasts that are asked together.
+
+    Args:
+        contrasts: what is asked.
+        sweeps: by name.
+        equal: both sides of a contrast must have spent the same FLOPs in this account.
 
     Raises:
         InputError: when two runs of one seed answer to an arm.
     """
     pairs = [(measure(each.first, sweeps), measure(each.second, sweeps)) for each in contrasts]
+    missing = [_missing(first, second, equal) for first, second in pairs]
     differences = [_differences(first, second) for first, second in pairs]
-    ps = [paired_p(list(each.values())) for each in differences]
-    found = zip(contrasts, pairs, differences, ps, holm(ps), strict=True)
-    return tuple(Compared(asked, *pair, each, p, corrected) for asked, pair, each, p, corrected in found)
+    ps = [None if why else paired_p(list(each.values())) for each, why in zip(differences, missing, strict=True)]
+    found = zip(contrasts, pairs, differences, ps, holm(ps), missing, strict=True)
+    return tuple(
+        Compared(asked, first, second, each, p, corrected, why)
+        for asked, (first, second), each, p, corrected, why in found
+    )
 
 
 def paired_p(differences: Sequence[float]) -> float | None:
@@ -119,6 +129,30 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
         largest = max(largest, min(1.0, (len(ps) - rank) * p))
         corrected[index] = largest
     return corrected
+
+
+def _missing(first: Measured, second: Measured, equal: Account | None) -> str:
+    """Why two sides cannot be judged; empty where they can."""
+    n = len(first.nlls.keys() & second.nlls.keys())
+    return (
+        first.missing
+        or second.missing
+        or first.unfinished
+        or second.unfinished
+        or (f"{n} common seed{'' if n == 1 else 's'} are too few" if n < FEWEST_SEEDS else "")
+        or (_unequal(first, second, equal) if equal else "")
+    )
+
+
+def _unequal(first: Measured, second: Measured, account: Account) -> str:
+    """Why two sides cannot be said to have spent the same; empty where they have."""
+    spent = [flops for flops in (first.train_flops(account), second.train_flops(account)) if flops]
+    if len(spent) < 2:
+        return f"what {first.label} and {second.label} have spent ({account}) is not known"
+    ratio = max(spent) / min(spent)
+    if ratio <= 1 + SAME_FLOPS_WITHIN:
+        return ""
+    return f"{first.label} and {second.label} have not spent the same: {ratio:.3g} times the {account} FLOPs"
 
 
 def _differences(first: Measured, second: Measured) -> dict[int, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tlm_sweeps.studies.answers_json import claims_json, questions_json
+from tlm_sweeps.studies.answers_json import claims_json, origin_json, questions_json
 from tlm_sweeps.studies.choosing import claims_of, questions_of
 from tlm_sweeps.studies.published import Published
 from tlm_sweeps.studies.reproduction import RULE, CellResult, Epoch, Reproduction
@@ -20,6 +20,7 @@ def document_of(found: Reproduction) -> dict[str, Any]:
         "study": found.study.name,
         "source": found.study.source,
         "rule": RULE,
+        "left_out": dict(found.sweeps.left_out),
         "verdicts": dict(found.verdicts),
         "cells": [_cell(result) for result in found.results],
         "claims": claims_json(found.sweeps, claims_of(found.study)),
@@ -37,6 +38,9 @@ def _cell(result: CellResult) -> dict[str, Any]:
         "params": result.cell.published.n_params,
         "flops_2nd": result.cell.published.flops_2nd,
         "published": _published(result.cell.published),
+        "n_asked": result.n_asked,
+        "n_failed": result.n_failed,
+        "n_left_out": result.n_left_out,
         "ours": _ours(result),
         "difference": result.difference,
         "difference_in_deviations": result.difference_in_deviations,
@@ -67,9 +71,9 @@ def _ours(result: CellResult) -> dict[str, Any] | None:
         "prediction_interval": result.prediction,
         "standard_deviation": result.deviation,
         "n_seeds": found.n,
-        "n_asked": result.n_asked,
         "values": dict(result.test_nlls),
         "train_flops": result.train_flops and dict(result.train_flops),
+        **origin_json(result.records),
     }
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from tlm_sweeps.report.naming import format_nll
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.views import Row, Table
-from tlm_sweeps.studies.claims import BASES, ClaimAnswer, judge
+from tlm_sweeps.studies.admitting import Admitted
+from tlm_sweeps.studies.claims import BASES, EDGE, EDGE_LEGEND, Basis, ClaimAnswer, judge
 from tlm_sweeps.studies.families import family_lines
 from tlm_sweeps.studies.question_sections import question_section
 from tlm_sweeps.studies.reproduction import RULE, CellResult, Reproduction, reproduce
@@ -21,6 +22,9 @@ from tlm_sweeps.units import format_count, format_flops
 
 RECORDS = f"records/{TRADEOFFS.name}"
 """Where the repository keeps the records, seen from the page."""
+_COLUMNS: tuple[Basis, ...] = ("own account", "equal FLOPs, last", "equal FLOPs, all")
+_STANDS_UNDER: dict[Basis, Basis] = {"all positions": "equal FLOPs, all"}
+"""The column of a setting that has none."""
 _COMMAND = f"tlm-sweeps reproduce {TRADEOFFS.name} --from records --findings FINDINGS.md"
 _PICTURE = """\
 ![Test NLL against matmul training FLOPs: linear, MLP, attention and transformer, with one target a window and with all
@@ -36,41 +40,52 @@ _LIMITS = """\
 - Tiny Shakespeare, PTB, WikiText-2 and one Wikipedia sample; models of at most nine million parameters."""
 
 
-def write_findings(sweeps: Mapping[str, SweepResults], path: Path) -> Path:
+def write_findings(sweeps: Mapping[str, SweepResults], path: Path, seeds: int | None = None) -> Path:
     """Write the page.
+
+    Args:
+        sweeps: what was found, by name.
+        path: of the file.
+        seeds: count seeds 0 … seeds - 1 only; default: those of each sweep's spec.
 
     Raises:
         InputError: when two runs of one seed answer to an arm.
     """
-    path.write_text(findings(sweeps), encoding="utf-8", newline="\n")
+    path.write_text(findings(sweeps, seeds), encoding="utf-8", newline="\n")
     return path
 
 
-def findings(sweeps: Mapping[str, SweepResults]) -> str:
+def findings(sweeps: Mapping[str, SweepResults], seeds: int | None = None) -> str:
     """The page, as Markdown; the same records make the same page.
+
+    Args:
+        sweeps: what was found, by name.
+        seeds: count seeds 0 … seeds - 1 only; default: those of each sweep's spec.
 
     Raises:
         InputError: when two runs of one seed answer to an arm.
     """
-    answers = [judge(claim, sweeps) for claim in CLAIMS]
-    found = reproduce(TRADEOFFS, sweeps)
+    found = reproduce(TRADEOFFS, sweeps, seeds)
+    counted = found.sweeps
+    answers = [judge(claim, counted) for claim in CLAIMS]
     parts = [
         _head(),
         "## In short",
         _markdown(_verdict_table(answers)),
+        *([f"{EDGE_LEGEND[0].upper()}{EDGE_LEGEND[1:]}."] if any(map(_is_at_edge, answers)) else []),
         f"Of the study's {len(found.results)} cells, {_counted(found)}.",
-        *([_PICTURE] if family_lines(sweeps) else []),
+        *([_PICTURE] if family_lines(counted) else []),
         "## What the study's account hides",
         *_hidden(found),
         "## Claims",
-        *(_section(claim_section(answer, sweeps), sweeps) for answer in answers),
+        *(_section(claim_section(answer, counted), counted) for answer in answers),
         "## Open questions",
-        *(_section(question_section(question, sweeps), sweeps) for question in QUESTIONS),
+        *(_section(question_section(question, counted), counted) for question in QUESTIONS),
         "## Cells of the study's tables",
         f"Test NLL, nats per target. {RULE[0].upper()}{RULE[1:]}.",
         _markdown(_cell_table(found)),
         "## Limits",
-        _limits(sweeps),
+        _limits(counted),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -87,13 +102,27 @@ def _head() -> str:
 
 
 def _verdict_table(answers: Sequence[ClaimAnswer]) -> Table:
-    rows = []
-    for answer in answers:
-        verdicts = {each.setting.basis: each.verdict for each in answer.settings}
-        cells = (f"**{verdicts[basis]}**" if basis in verdicts else NOTHING for basis in BASES)
-        rows.append(Row((f"{answer.claim.name}: {answer.claim.says}", *cells)))
-    columns = ("claim", *BASES.values())
-    return Table("", columns, tuple(rows), words=frozenset(columns))
+    rows = tuple(
+        Row((f"{answer.claim.name}: {answer.claim.says}", *(_verdict_cell(answer, basis) for basis in _COLUMNS)))
+        for answer in answers
+    )
+    columns = ("claim", *(BASES[basis] for basis in _COLUMNS))
+    return Table("", columns, rows, words=frozenset(columns))
+
+
+def _verdict_cell(answer: ClaimAnswer, column: Basis) -> str:
+    """The verdict in a setting; one that is not the column's own stands there under its own name."""
+    for each in answer.settings:
+        star = rf"\{EDGE}" if each.is_at_edge else ""
+        if each.setting.basis == column:
+            return f"**{each.verdict}**{star}"
+        if _STANDS_UNDER.get(each.setting.basis) == column:
+            return f"{each.setting.words}, nothing matched: **{each.verdict}**{star}"
+    return NOTHING
+
+
+def _is_at_edge(answer: ClaimAnswer) -> bool:
+    return any(each.is_at_edge for each in answer.settings)
 
 
 def _counted(found: Reproduction) -> str:
@@ -130,14 +159,16 @@ def _account_table(cells: Sequence[CellResult]) -> Table:
     return Table("", columns, tuple(rows), words=frozenset({"table 1"}))
 
 
-def _section(section: Section, sweeps: Mapping[str, SweepResults]) -> str:
-    links = join([_link(name) if name in sweeps else f"{name} (not run yet)" for name in section.sweeps])
+def _section(section: Section, sweeps: Admitted) -> str:
+    links = join([_link(name, sweeps) for name in section.sweeps])
     said = "\n".join(f"- {each}" for each in (*section.sentences[:-1], f"{section.sentences[-1]} Records: {links}."))
     parts = [f"### {section.heading}", said, *map(_markdown, section.tables)]
     return "\n\n".join(parts)
 
 
-def _link(name: str) -> str:
+def _link(name: str, sweeps: Admitted) -> str:
+    if name not in sweeps:
+        return f"{name} ({'left out' if name in sweeps.left_out else 'not run yet'})"
     return f"[{name.removeprefix('tradeoffs-')}]({RECORDS}/{name}.json)"
 
 
@@ -160,14 +191,15 @@ def _cell_table(found: Reproduction) -> Table:
     return Table("", columns, rows, words=frozenset({"table", "cell", "verdict"}))
 
 
-def _limits(sweeps: Mapping[str, SweepResults]) -> str:
+def _limits(sweeps: Admitted) -> str:
     complete = [record for each in sweeps.values() for record in each.records if record.state == "complete"]
     devices = sorted({record.provenance.device for record in complete})
     lost = sum(record.state == "failed" for each in sweeps.values() for record in each.records)
     runs = (
         f"{len(complete)} runs on {join(devices)}, {lost} failed; on another device no number repeats to the last bit."
     )
-    return _LIMITS.format(runs=runs if complete else "Nothing is run yet.")
+    limits = [_LIMITS.format(runs=runs if complete else "Nothing is run yet.")]
+    return "\n".join([*limits, *(f"- Not counted: {reason}." for reason in sweeps.left_out.values())])
 
 
 def _markdown(table: Table) -> str:

@@ -31,7 +31,9 @@ class Course:
     @property
     def verdict(self) -> str:
         """Whether the rise can be told from 0: `overfits`, `does not overfit`, `within noise` or `not run`."""
-        if self.rise is None or self.rise.n < FEWEST_SEEDS or self.rise.interval is None:
+        if self.measured.unfinished or self.rise is None:
+            return "not run"
+        if self.rise.n < FEWEST_SEEDS or self.rise.interval is None:
             return "not run"
         if self.rise.mean == 0:
             return "does not overfit"
@@ -59,7 +61,7 @@ def overfitting(asked: Overfitting, sweeps: Mapping[str, SweepResults]) -> Overf
     Raises:
         InputError: when two runs of one seed answer to an arm.
     """
-    compared = compare_all([Contrast(arm, asked.reference) for arm in asked.others], sweeps)
+    compared = compare_all([Contrast(arm, asked.reference) for arm in asked.others], sweeps, asked.equal)
     courses = tuple(course_of(arm, sweeps) for arm in asked.others)
     return OverfittingAnswer(course_of(asked.reference, sweeps), courses, compared)
 

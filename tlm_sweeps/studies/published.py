@@ -7,8 +7,8 @@ give) is refused where it is written down.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from tlm_sweeps.errors import InputError, did_you_mean, nearest
 from tlm_sweeps.studies.arms import Arm
@@ -117,6 +117,8 @@ class Study:
     """Where it was published."""
     tables: tuple[Table, ...]
     answers: tuple[Answer, ...] = ()
+    identities: Mapping[str, str] = field(default_factory=dict)
+    """Of the specs that our runs of it were made by, by sweep name (`spec.identity`). Runs of others do not count."""
 
     @property
     def cells(self) -> Iterator[tuple[Table, Cell]]:

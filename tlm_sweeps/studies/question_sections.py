@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
-from tlm_sweeps.report.naming import format_budget
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.views import Row, Table
 from tlm_sweeps.studies.contrasts import Compared, Verdict
 from tlm_sweeps.studies.overfitting import Course, OverfittingAnswer, overfitting
+from tlm_sweeps.studies.question_wording import NOT_RUN, VERDICTS, Answer, reasons
 from tlm_sweeps.studies.questions import Comparisons, GroupAnswer, Overfitting, Question, Shape, compare_groups
-from tlm_sweeps.studies.sections import Section, chosen, filled
-from tlm_sweeps.studies.shapes import Best, ShapeAnswer, Step, best_shapes
+from tlm_sweeps.studies.sections import Section, filled
+from tlm_sweeps.studies.shape_sections import best_table, shapes_in_words, step_table
+from tlm_sweeps.studies.shapes import best_shapes
 from tlm_sweeps.studies.wording import (
     NOTHING,
     conditions,
@@ -33,26 +33,6 @@ _MEANINGS: dict[Verdict, str] = {
     "not run": "not run against",
 }
 """What a verdict says of a side and its reference."""
-_VERDICTS: dict[Verdict, str] = {
-    "holds": "better",
-    "reversed": "worse",
-    "within noise": "within noise",
-    "not run": "not run",
-}
-"""The same in a table."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A measured answer in words."""
-
-    headline: str
-    """What stands in the heading: a sentence."""
-    details: str = ""
-    """What is said under it."""
-
-
-_NOTHING = Answer("Not run yet.")
 
 
 def question_section(question: Question, sweeps: Mapping[str, SweepResults]) -> Section:
@@ -65,7 +45,9 @@ def question_section(question: Question, sweeps: Mapping[str, SweepResults]) -> 
     records = [record for name in question.sweeps if name in sweeps for record in sweeps[name].records]
     said = [answer.details, sentence(question.scope, conditions(records, sweeps))]
     heading = f"{question.number}. {question.asks} {answer.headline}"
-    return Section(heading, tuple(each for each in said if each), tables if answer != _NOTHING else (), question.sweeps)
+    return Section(
+        heading, tuple(each for each in said if each), tables if answer.headline != NOT_RUN else (), question.sweeps
+    )
 
 
 def answer_of(question: Question, sweeps: Mapping[str, SweepResults]) -> Answer:
@@ -86,7 +68,7 @@ def _answer(
             return _compared(groups), (_comparison_table(groups),)
         case Shape():
             shapes = best_shapes(kind, sweeps)
-            return _shapes(shapes), (_best_table(shapes), _step_table(shapes))
+            return shapes_in_words(shapes), (best_table(shapes), step_table(shapes))
         case Overfitting():
             courses = overfitting(kind, sweeps)
             return _overfits(courses), (_course_table(courses),)
@@ -95,11 +77,12 @@ def _answer(
 
 
 def _compared(groups: Sequence[GroupAnswer]) -> Answer:
-    if not any(each.verdict != "not run" for group in groups for each in group.compared):
-        return _NOTHING
-    if any(group.group.title for group in groups):
-        return Answer(_by_side(groups))
-    return Answer(sentence(*(_by_verdict(group) for group in groups)))
+    compared = [each for group in groups for each in group.compared]
+    if all(each.verdict == "not run" for each in compared):
+        return Answer(NOT_RUN, reasons(compared))
+    titled = any(group.group.title for group in groups)
+    said = _by_side(groups) if titled else sentence(*(_by_verdict(group) for group in groups))
+    return Answer(said, reasons(compared))
 
 
 def _by_verdict(group: GroupAnswer) -> str:
@@ -147,75 +130,23 @@ def _group_rows(group: GroupAnswer) -> list[Row]:
             p_in_words(compared.corrected_p) if compared else NOTHING,
             seeds_in_words(len(measured.nlls), measured.n_asked) if measured.nlls else NOTHING,
             NOTHING if spent is None else format_flops(spent),
-            _VERDICTS[compared.verdict] if compared else "reference",
+            VERDICTS[compared.verdict] if compared else "reference",
         )
         rows.append(Row(cells))
     return rows
 
 
-def _shapes(answer: ShapeAnswer) -> Answer:
-    if not any(best.shape for best in answer.best):
-        return _NOTHING
-    bests = [
-        f"{_shape(answer, best.values)} at {format_flops(best.budget_flops)}" for best in answer.best if best.shape
-    ]
-    return Answer(sentence(f"the best is {join(bests)}"), sentence(*(_threshold(step) for step in answer.steps)))
-
-
-def _shape(answer: ShapeAnswer, values: Sequence[int]) -> str:
-    names = [name.rpartition(".")[2] for name in answer.asked.steps]
-    return ", ".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
-
-
-def _threshold(step: Step) -> str:
-    """When a step of depth or context pays, and when it hurts."""
-    worse = f"worse up to {format_flops(step.worse_up_to)}" if step.worse_up_to else "nowhere clearly worse"
-    better = (
-        f"better from {format_flops(step.better_from)} on" if step.better_from else "not yet clearly better at the top"
-    )
-    return f"{step.name.rpartition('.')[2]} {step.high} is, against {step.low}, {worse} and {better}"
-
-
-def _best_table(answer: ShapeAnswer) -> Table:
-    rows = tuple(_best_row(answer, best) for best in answer.best)
-    columns = ("budget", "best by validation", "test NLL", "seeds", "within noise of it, the nearest first")
-    return Table("", columns, rows, words=frozenset({columns[1], columns[-1]}))
-
-
-def _best_row(answer: ShapeAnswer, best: Best) -> Row:
-    budget = format_budget(best.budget_flops)
-    if best.shape is None:
-        return Row((budget, "not run yet", NOTHING, NOTHING, NOTHING))
-    seeds = seeds_in_words(len(best.shape.nlls), best.shape.n_asked)
-    close = "; ".join("/".join(map(str, values)) for values in best.close) or "none"
-    return Row((budget, _shape(answer, best.values), with_half_width(best.shape.estimate), seeds, close))
-
-
-def _step_table(answer: ShapeAnswer) -> Table:
-    columns = ("step", *(format_flops(budget) for budget in answer.asked.budgets))
-    rows = tuple(
-        Row((f"{step.name.rpartition('.')[2]} {step.low} to {step.high}", *map(_step_cell, step.compared)))
-        for step in answer.steps
-    )
-    return Table("", columns, rows, words=frozenset({"step"}))
-
-
-def _step_cell(compared: Compared) -> str:
-    if compared.verdict == "not run" or compared.difference is None:
-        return NOTHING
-    return f"{compared.difference.mean:+.4f} {_VERDICTS[compared.verdict]} ({chosen(compared.first, compared.second)})"
-
-
 def _overfits(answer: OverfittingAnswer) -> Answer:
     run = [course for course in answer.courses if course.verdict != "not run"]
+    missing = reasons(answer.compared)
     if not run:
-        return _NOTHING
+        return Answer(NOT_RUN, missing or sentence(answer.reference.measured.missing))
     spared = [course.measured.label for course in run if course.verdict != "overfits"]
     headline = f"{len(run) - len(spared)} of {len(run)} settings overfit" + (f"; not {join(spared)}" if spared else "")
     better = [each.first.label for each in answer.compared if each.verdict == "holds"]
     worse = [each.first.label for each in answer.compared if each.verdict == "reversed"]
     reached = f"lower test NLL than {answer.reference.measured.label}: {'; '.join(better) or 'none'}"
-    return Answer(sentence(headline), sentence(reached, f"higher: {'; '.join(worse)}" if worse else ""))
+    return Answer(sentence(headline), sentence(reached, f"higher: {'; '.join(worse)}" if worse else "", missing))
 
 
 def _course_table(answer: OverfittingAnswer) -> Table:

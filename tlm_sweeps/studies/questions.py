@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tlm_sweeps.report.sources import SweepResults
+from tlm_sweeps.spec.sweep import Account
 from tlm_sweeps.studies.arms import Arm
 from tlm_sweeps.studies.contrasts import Compared, Contrast, Verdict, compare_all
 from tlm_sweeps.studies.sides import Measured, Side, arm_of, measure
@@ -30,6 +31,8 @@ class Comparisons:
     """Is answered by which sides are better than their reference."""
 
     groups: tuple[Group, ...]
+    equal: Account | None = "matmul"
+    """The account in which a side and its reference must have spent the same; None where they need not."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Shape:
     """Rising, FLOPs of a run."""
     steps: Mapping[str, tuple[int, ...]]
     """Dotted names of the two dimensions, each with its values, rising."""
+    equal: Account | None = "matmul"
+    """The account in which two shapes at one budget must have spent the same; None where they need not."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class Overfitting:
 
     reference: Arm
     others: tuple[Arm, ...]
+    equal: Account | None = "matmul"
+    """The account in which the others must have spent the same as the reference; None where they need not."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +101,9 @@ def compare_groups(asked: Comparisons, sweeps: Mapping[str, SweepResults]) -> tu
     Raises:
         InputError: when two runs of one seed answer to an arm.
     """
-    return tuple(_compare(group, sweeps) for group in asked.groups)
+    return tuple(_compare(group, sweeps, asked.equal) for group in asked.groups)
 
 
-def _compare(group: Group, sweeps: Mapping[str, SweepResults]) -> GroupAnswer:
+def _compare(group: Group, sweeps: Mapping[str, SweepResults], equal: Account | None) -> GroupAnswer:
     contrasts = [Contrast(side, group.reference, group.title) for side in group.others]
-    return GroupAnswer(group, measure(group.reference, sweeps), compare_all(contrasts, sweeps))
+    return GroupAnswer(group, measure(group.reference, sweeps), compare_all(contrasts, sweeps, equal))

@@ -9,6 +9,7 @@ from tlm_sweeps.compute.forecast import makespan
 from tlm_sweeps.compute.planning import SweepPlan
 from tlm_sweeps.runs.record import Record, State
 from tlm_sweeps.spec.sweep import SweepSpec
+from tlm_sweeps.studies.kept import Run
 
 _OVER: tuple[State, ...] = ("complete", "failed", "pruned", "infeasible")
 
@@ -49,3 +50,8 @@ def remaining(spec: SweepSpec, plan: SweepPlan, records: Sequence[Record], worke
         account=account,
         seconds=makespan((trial.cost.predicted_seconds for trial in left if trial.cost), workers),
     )
+
+
+def planned_runs(plan: SweepPlan) -> frozenset[Run]:
+    """Every run that a sweep whose whole space is planned can end with."""
+    return frozenset((trial.fingerprint, seed) for trial in plan.feasible for seed in plan.seeds)

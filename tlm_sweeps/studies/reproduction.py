@@ -19,7 +19,8 @@ from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.certainty import Estimate, estimate
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.runs.record import Measurement, Record
-from tlm_sweeps.studies.arms import records_of
+from tlm_sweeps.studies.admitting import Admitted, admit
+from tlm_sweeps.studies.arms import records_of, runs_of
 from tlm_sweeps.studies.published import Cell, Published, Study, Table
 
 Verdict = Literal["reproduced", "not reproduced", "not run"]
@@ -54,8 +55,13 @@ class CellResult:
     """Of the complete runs that count, by seed, nats per target."""
     n_asked: int | None
     """Seeds that were asked for; None where the sweep was never begun."""
+    n_failed: int
     n_left_out: int
     """Complete runs that do not count: they are not of the published size and length."""
+    is_left_out: bool
+    """Whether the whole sweep does not count, since its spec is not the study's."""
+    records: tuple[Record, ...]
+    """The complete runs that count."""
     train_flops: Mapping[str, int] | None
     """Of one of our runs, in the three accounts."""
     epochs: tuple[Epoch, ...]
@@ -104,6 +110,7 @@ class CellResult:
             words.append(f"a verdict needs {_FEWEST_SEEDS} seeds")
         if self.n_left_out:
             words.append(f"{self.n_left_out} left out: not of the study's size and length")
+        words.append("its sweep is left out: not the study's spec" if self.is_left_out else "")
         return "; ".join(word for word in words if word)
 
 
@@ -113,12 +120,12 @@ class Reproduction:
 
     study: Study
     results: tuple[CellResult, ...]
-    sweeps: Mapping[str, SweepResults]
-    """Ours, by name, that they were compared with; also others that were found in the same place."""
+    sweeps: Admitted
+    """Ours that count, by name, with the seeds that were asked for; cells, claims and questions read no others."""
 
     @property
     def own_sweeps(self) -> tuple[SweepResults, ...]:
-        """Those of our sweeps that train rows of the study."""
+        """Those of them that the study's tables and answers rest on."""
         return tuple(self.sweeps[name] for name in self.study.sweeps if name in self.sweeps)
 
     @property
@@ -137,14 +144,15 @@ def reproduce(study: Study, sweeps: Mapping[str, SweepResults], seeds: int | Non
 
     Args:
         study: what was published.
-        sweeps: ours, by name; those that are missing were not run.
+        sweeps: what was found, by name; those that are missing were not run, those of other specs do not count.
         seeds: count seeds 0 … seeds - 1 only; default: those of each sweep's spec.
 
     Raises:
         InputError: when a sweep has several runs of one seed for a row.
     """
-    results = tuple(_result(table, cell, sweeps, seeds) for table, cell in study.cells)
-    return Reproduction(study, results, sweeps)
+    admitted = admit(study.identities, sweeps, seeds)
+    results = tuple(_result(table, cell, admitted) for table, cell in study.cells)
+    return Reproduction(study, results, admitted)
 
 
 def prediction_interval(found: Estimate) -> tuple[float, float] | None:
@@ -164,18 +172,20 @@ def prediction_interval(found: Estimate) -> tuple[float, float] | None:
     return found.mean - half, found.mean + half
 
 
-def _result(table: Table, cell: Cell, sweeps: Mapping[str, SweepResults], seeds: int | None) -> CellResult:
+def _result(table: Table, cell: Cell, sweeps: Admitted) -> CellResult:
     sweep = sweeps.get(cell.arm.sweep)
-    asked = range(seeds) if seeds is not None else () if sweep is None else seeds_of(sweep.spec)
-    complete = [record for seed, record in _records(cell, sweeps).items() if seed in asked]
+    complete = list(_records(cell, sweeps).values())
     counted = {record.seed: record for record in complete if _is_of_the_study(record, cell.published)}
     curves = [sweep.curves.get(record.run_id, ()) for record in counted.values()] if sweep else []
     return CellResult(
         table=table,
         cell=cell,
         test_nlls={seed: record.test_nll for seed, record in counted.items() if record.test_nll is not None},
-        n_asked=len(asked) if sweep else None,
+        n_asked=len(seeds_of(sweep.spec)) if sweep else None,
+        n_failed=sum(record.state == "failed" for record in runs_of(cell.arm, sweeps)),
         n_left_out=len(complete) - len(counted),
+        is_left_out=cell.arm.sweep in sweeps.left_out,
+        records=tuple(counted.values()),
         train_flops=next((record.train_flops for record in counted.values()), None),
         epochs=_epochs(curves, cell.published.val_nlls),
     )

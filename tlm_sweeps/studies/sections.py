@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from tlm_sweeps.report.naming import format_nll, format_value
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.views import Row, Table
-from tlm_sweeps.studies.claims import Basis, ClaimAnswer, SettingAnswer
+from tlm_sweeps.studies.claims import EDGE, EDGE_LEGEND, Basis, ClaimAnswer, SettingAnswer
 from tlm_sweeps.studies.contrasts import Compared
 from tlm_sweeps.studies.overfitting import course_of
 from tlm_sweeps.studies.sides import Lowest, Measured
 from tlm_sweeps.studies.wording import (
     NOTHING,
     common_seeds,
-    conditions,
+    conditions_of_sides,
     costs,
     join,
     p_in_words,
@@ -28,7 +28,8 @@ from tlm_sweeps.studies.wording import (
 _SHORT: dict[Basis, str] = {
     "own account": "own account",
     "equal FLOPs, last": "equal, last",
-    "equal FLOPs, all": "all positions",
+    "equal FLOPs, all": "equal, all",
+    "all positions": "all positions",
 }
 _COLUMNS = ("setting", "lower than", "at", "NLL", "difference, 95 %", "p", "seeds", "learning rate", "verdict")
 _WORDS = frozenset({"setting", "lower than", "at", "learning rate", "verdict"})
@@ -79,15 +80,13 @@ def chosen(*sides: Measured, edge: str = "") -> str:
 
 def _setting_sentence(answer: SettingAnswer, sweeps: Mapping[str, SweepResults]) -> str:
     setting = answer.setting
-    records = [record for each in answer.compared for side in (each.first, each.second) for record in side.records]
     verdict = f"{setting.words}: {answer.verdict}{_counted(answer.compared)}"
     if answer.verdict == "not run":
-        missing = join(list(dict.fromkeys(each.missing for each in answer.compared if each.missing)))
-        return sentence(f"{verdict}: {missing}", setting.note)
+        return sentence(f"{verdict}: {join(answer.missing)}", setting.note)
+    sides = [side for each in answer.compared for side in (each.first, each.second)]
     cost = _costs(answer) if setting.cheaper else relative_cost(answer.compared)
-    at_edge = any(side.is_at_edge for each in answer.compared for side in (each.first, each.second))
-    edge = "A star marks the lowest or highest learning rate that was tried" if at_edge else ""
-    return sentence(verdict, conditions(records, sweeps), cost, _courses(answer, sweeps), edge, setting.note)
+    edge = EDGE_LEGEND if answer.is_at_edge else ""
+    return sentence(verdict, conditions_of_sides(sides, sweeps), cost, _courses(answer, sweeps), edge, setting.note)
 
 
 def _counted(compared: Sequence[Compared]) -> str:
@@ -150,7 +149,7 @@ def _row(compared: Compared, setting: str) -> Row:
             signed(compared.difference),
             p_in_words(compared.corrected_p),
             common_seeds(compared) if compared.differences else NOTHING,
-            chosen(first, second, edge="*"),
+            chosen(first, second, edge=EDGE),
             compared.verdict,
         )
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tlm_sweeps.report.certainty import compare
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.studies.arms import Arm, scores_of
-from tlm_sweeps.studies.contrasts import Compared, Contrast, compare_all
+from tlm_sweeps.studies.contrasts import Compared, Contrast, Verdict, compare_all
 from tlm_sweeps.studies.questions import Shape
 from tlm_sweeps.studies.sides import Measured, Tuned, measure
 from tlm_sweeps.units import format_flops
@@ -57,9 +57,19 @@ class Step:
 
     @property
     def worse_up_to(self) -> int | None:
-        """The highest budget at which the higher value is worse; None where there is none."""
-        found = [budget for budget, each in zip(self.budgets, self.compared, strict=True) if each.verdict == "reversed"]
-        return found[-1] if found else None
+        """The highest budget up to which the higher value is worse at every budget; None where there is none."""
+        found = None
+        for budget, each in zip(self.budgets, self.compared, strict=True):
+            if each.verdict != "reversed":
+                break
+            found = budget
+        return found
+
+    def at(self, verdict: Verdict) -> tuple[int, ...]:
+        """The budgets of one verdict, rising."""
+        return tuple(
+            budget for budget, each in zip(self.budgets, self.compared, strict=True) if each.verdict == verdict
+        )
 
 
 @dataclass(frozen=True)
@@ -106,7 +116,7 @@ def _step(asked: Shape, name: str, low: int, high: int, sweeps: Mapping[str, Swe
         return Tuned(Arm(asked.sweep, f"{word} {value}", {name: value, "budget.flops": budget}), over=other)
 
     contrasts = [Contrast(side(high, budget), side(low, budget), format_flops(budget)) for budget in asked.budgets]
-    return Step(name, low, high, compare_all(contrasts, sweeps), asked.budgets)
+    return Step(name, low, high, compare_all(contrasts, sweeps, asked.equal), asked.budgets)
 
 
 def _cell(asked: Shape, budget: int, values: Sequence[int]) -> Arm:

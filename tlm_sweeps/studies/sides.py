@@ -12,7 +12,8 @@ from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.certainty import Estimate, estimate
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.runs.record import Record
-from tlm_sweeps.studies.arms import Arm, records_of, runs_of, scores_of
+from tlm_sweeps.studies.admitting import absence
+from tlm_sweeps.studies.arms import Arm, Score, records_of, runs_of, scores_of
 
 _OVER = frozenset({"complete", "pruned", "infeasible", "failed"})
 
@@ -55,6 +56,10 @@ class Measured:
     """Whether the chosen value is the lowest or the highest that was tried, so that a better one may lie beyond."""
     n_asked: int = 0
     """Seeds that the sweep's spec asks for; runs that failed are asked for and not complete."""
+    n_failed: int = 0
+    """Runs that failed."""
+    unfinished: str = ""
+    """Why nothing may be judged yet, while a run that is asked for has not ended."""
     missing: str = ""
     """Why nothing is measured, where nothing is."""
 
@@ -64,14 +69,20 @@ class Measured:
         return estimate(list(self.nlls.values())) if self.nlls else None
 
     @property
+    def score(self) -> Score:
+        """Which NLL is compared."""
+        return "val_nll" if isinstance(self.side, Lowest) else "test_nll"
+
+    @property
     def budget_flops(self) -> int | None:
         """Granted to a run."""
         return self.records[0].budget_flops if self.records else None
 
     def train_flops(self, account: str) -> float | None:
-        """Spent by a run in one account, mean over runs; None where it is not known."""
-        spent = [record.train_flops[account] for record in self.records if record.train_flops]
-        return statistics.fmean(spent) if spent else None
+        """Spent by a run in one account, mean over runs; None where it is not known of every one."""
+        spent = [(record.train_flops or {}).get(account) for record in self.records]
+        known = [flops for flops in spent if flops is not None]
+        return statistics.fmean(known) if known and len(known) == len(spent) else None
 
 
 def arm_of(side: Side) -> Arm:
@@ -86,15 +97,14 @@ def measure(side: Side, sweeps: Mapping[str, SweepResults]) -> Measured:
         InputError: when two runs of one seed answer to an arm.
     """
     arm = arm_of(side)
-    nothing = Measured(side, _label(side), arm.sweep, {}, missing=f"{arm.sweep} is not run")
     if arm.sweep not in sweeps:
-        return nothing
+        return Measured(side, _label(side), arm.sweep, {}, missing=absence(arm.sweep, sweeps))
     try:
         match side:
             case Arm():
                 return _plain(side, sweeps)
             case Tuned():
-                return _tuned(side, sweeps, nothing)
+                return _tuned(side, sweeps)
             case Lowest():
                 return _lowest(side, sweeps)
             case _:
@@ -105,19 +115,34 @@ def measure(side: Side, sweeps: Mapping[str, SweepResults]) -> Measured:
 
 
 def _plain(arm: Arm, sweeps: Mapping[str, SweepResults]) -> Measured:
-    records, nlls = records_of(arm, sweeps), scores_of(arm, sweeps)
-    counted = tuple(record for seed, record in records.items() if seed in nlls)
-    missing = "" if nlls else f"no run of {arm.sweep} is complete for it"
-    return Measured(arm, arm.label, arm.sweep, nlls, counted, n_asked=_asked(arm, sweeps), missing=missing)
+    nlls = scores_of(arm, sweeps)
+    return _measured(arm, nlls, sweeps, missing=f"no run of {arm.sweep} is complete for it")
 
 
-def _tuned(side: Tuned, sweeps: Mapping[str, SweepResults], nothing: Measured) -> Measured:
+def _measured(side: Side, nlls: Mapping[int, float], sweeps: Mapping[str, SweepResults], missing: str) -> Measured:
+    arm = arm_of(side)
+    return Measured(
+        side=side,
+        label=_label(side),
+        sweep=arm.sweep,
+        nlls=nlls,
+        records=tuple(record for seed, record in records_of(arm, sweeps).items() if seed in nlls),
+        n_asked=len(_asked(arm, sweeps)),
+        n_failed=sum(run.state == "failed" for run in runs_of(arm, sweeps)),
+        unfinished=_unfinished(arm, sweeps),
+        missing="" if nlls else missing,
+    )
+
+
+def _tuned(side: Tuned, sweeps: Mapping[str, SweepResults]) -> Measured:
     """With the value that validation chooses; nothing while another value may still turn out better."""
+    n_asked = len(_asked(side.arm, sweeps))
+    nothing = Measured(side, _label(side), side.arm.sweep, {}, n_asked=n_asked)
     results = sweeps[side.arm.sweep]
-    seeds = frozenset(seeds_of(results.spec))
+    seeds = _asked(side.arm, sweeps)
     values = values_of(results.spec.search[side.over]) if side.over in results.spec.search else None
     candidates = [(value, replace(side.arm, where={**side.arm.where, side.over: value})) for value in values or ()]
-    if not all(_is_over(arm, seeds, sweeps) for _, arm in candidates):
+    if not all(_is_over(arm, sweeps) for _, arm in candidates):
         return replace(nothing, missing=f"{side.arm.sweep} is not over, so that nothing can be chosen by validation")
     scores = [(value, arm, scores_of(arm, sweeps, "val_nll")) for value, arm in candidates]
     whole = [(statistics.fmean(nlls.values()), value, arm) for value, arm, nlls in scores if seeds <= nlls.keys()]
@@ -129,10 +154,18 @@ def _tuned(side: Tuned, sweeps: Mapping[str, SweepResults], nothing: Measured) -
     return replace(_plain(arm, sweeps), side=side, chosen={side.over: value}, is_at_edge=is_at_edge)
 
 
-def _is_over(arm: Arm, seeds: frozenset[int], sweeps: Mapping[str, SweepResults]) -> bool:
+def _unfinished(arm: Arm, sweeps: Mapping[str, SweepResults]) -> str:
+    """How far the arm is, while a run that is asked for has not ended; who looks at each seed looks many times."""
+    if _is_over(arm, sweeps):
+        return ""
+    ended = sum(run.state in _OVER for run in runs_of(arm, sweeps))
+    return f"{arm.label} of {arm.sweep} has {ended} of {len(_asked(arm, sweeps))} seeds so far"
+
+
+def _is_over(arm: Arm, sweeps: Mapping[str, SweepResults]) -> bool:
     """Whether each seed's run has ended, however."""
     runs = runs_of(arm, sweeps)
-    return seeds <= {run.seed for run in runs} and all(run.state in _OVER for run in runs)
+    return _asked(arm, sweeps) <= {run.seed for run in runs} and all(run.state in _OVER for run in runs)
 
 
 def _lowest(side: Lowest, sweeps: Mapping[str, SweepResults]) -> Measured:
@@ -142,14 +175,11 @@ def _lowest(side: Lowest, sweeps: Mapping[str, SweepResults]) -> Measured:
         stretch = [each.val_nll for each in curves.get(record.run_id, ()) if side.after < each.epochs <= side.to]
         if stretch:
             nlls[seed] = min(stretch)
-    counted = tuple(record for seed, record in records.items() if seed in nlls)
-    missing = "" if nlls else f"no run of {side.arm.sweep} was measured there"
-    n_asked = _asked(side.arm, sweeps)
-    return Measured(side, _label(side), side.arm.sweep, nlls, counted, n_asked=n_asked, missing=missing)
+    return _measured(side, nlls, sweeps, missing=f"no run of {side.arm.sweep} was measured there")
 
 
-def _asked(arm: Arm, sweeps: Mapping[str, SweepResults]) -> int:
-    return len(seeds_of(sweeps[arm.sweep].spec))
+def _asked(arm: Arm, sweeps: Mapping[str, SweepResults]) -> frozenset[int]:
+    return frozenset(seeds_of(sweeps[arm.sweep].spec))
 
 
 def _label(side: Side) -> str:

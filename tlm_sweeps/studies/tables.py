@@ -40,9 +40,10 @@ def epoch_table(found: Reproduction, table: published.Table) -> Table | None:
 
 
 def notes_of(found: Reproduction, table: published.Table) -> list[str]:
-    """What a reader of the published rows should know."""
+    """What a reader of the rows should know: of the published ones, and which sweeps of ours do not count."""
     cells = [result.cell for result in found.of(table)]
-    return [f"{cell.label}: {cell.published.note}" for cell in cells if cell.published.note]
+    notes = [f"{cell.label}: {cell.published.note}" for cell in cells if cell.published.note]
+    return notes + [found.sweeps.left_out[name] for name in table.sweeps if name in found.sweeps.left_out]
 
 
 def verdicts_in_words(found: Reproduction) -> str:

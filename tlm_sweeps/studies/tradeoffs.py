@@ -11,6 +11,7 @@ from typing import Any
 
 from tlm_sweeps.studies.arms import Arm
 from tlm_sweeps.studies.published import Cell, PrintedFlops, Published, Study, Table, as_printed
+from tlm_sweeps.studies.tradeoffs_specs import IDENTITIES
 
 
 def _sweep_row(sweep: str, label: str, name: str, value: int, n_params: int, test_nll: float) -> Cell:
@@ -144,5 +145,6 @@ TRADEOFFS = Study(
     title="Architectural Trade-offs in Small Language Models Under Compute Constraints",
     source="arXiv 2512.20877",
     tables=(_TABLE_1, _TABLE_2, _TABLE_3, _CONTEXT, _HIDDEN, _HEADS, _DEPTH),
+    identities=IDENTITIES,
 )
 """The tables in the order of the paper; its four sweeps after them."""

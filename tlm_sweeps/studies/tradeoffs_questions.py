@@ -67,7 +67,9 @@ QUESTIONS = (
         number=1,
         asks="Which techniques of large models help at this scale?",
         scope="The study's transformer (L = 3) on Tiny Shakespeare, all positions as targets, without dropout, one "
-        "learning rate; about one pass over the text. SwiGLU has a third matrix and two thirds of the width.",
+        "learning rate; about one pass over the text. SwiGLU has a third matrix and two thirds of the width. Post-norm "
+        "blocks begin as nn.MultiheadAttention does (Xavier, zero biases), pre-norm blocks as plain linear layers: "
+        "pre-norm changes both.",
         kind=Comparisons(
             (
                 Group(
@@ -117,7 +119,8 @@ QUESTIONS = (
                         _trained("L = 4, 6 epochs", 4, **{"training.epochs": 6.0}),
                     ),
                 ),
-            )
+            ),
+            equal=None,
         ),
     ),
     Question(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from tlm_sweeps.report.certainty import Estimate
 from tlm_sweeps.report.naming import format_nll
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.runs.record import Record
-from tlm_sweeps.studies.contrasts import Compared
+from tlm_sweeps.studies.contrasts import SAME_FLOPS_WITHIN, Compared
 from tlm_sweeps.studies.sides import Measured, arm_of
 from tlm_sweeps.units import format_flops
 
 NOTHING = "–"
-_EQUAL = 0.05
 
 
 def signed(found: Estimate | None) -> str:
@@ -74,7 +74,7 @@ def relative_cost(compared: Sequence[Compared]) -> str:
     ratios = [first / second for first, second in pairs if first and second]
     if not ratios:
         return ""
-    if all(abs(ratio - 1) <= _EQUAL for ratio in ratios):
+    if all(abs(ratio - 1) <= SAME_FLOPS_WITHIN for ratio in ratios):
         apart = max(abs(ratio - 1) for ratio in ratios)
         within = f" within {max(apart, 0.001):.1%}" if apart else ""
         return f"a pair's matmul FLOPs are equal{within}"
@@ -95,16 +95,36 @@ def costs(measured: Iterable[Measured], account: str) -> str:
 
 def conditions(records: Iterable[Record], sweeps: Mapping[str, SweepResults]) -> str:
     """How runs were made: budgets, precision, batch sizes, how many they are; empty where there are none."""
-    complete = {record.run_id: record for record in records if record.state == "complete"}.values()
+    return _conditions([("", record) for record in records], sweeps)
+
+
+def conditions_of_sides(sides: Iterable[Measured], sweeps: Mapping[str, SweepResults]) -> str:
+    """The same of the runs of sides; batch and precision are said for each label where they differ."""
+    return _conditions([(side.label, record) for side in sides for record in side.records], sweeps)
+
+
+def _conditions(labelled: Iterable[tuple[str, Record]], sweeps: Mapping[str, SweepResults]) -> str:
+    found = [(label, record) for label, record in labelled if record.state == "complete"]
+    complete = {record.run_id: record for _, record in found}.values()
     if not complete:
         return ""
     granted = {record.budget_flops for record in complete if _is_matched(sweeps[record.sweep])}
     budgets = [format_flops(flops) for flops in sorted(flops for flops in granted if flops)]
     spent = f"{join(budgets)} a run (matmul)" if budgets else "the study's epochs"
-    trained = [record.spec["training"] for record in complete]
-    precisions = sorted({each["precision"] for each in trained})
-    batches = sorted({each["batch_size"] for each in trained})
-    return f"{spent}; {join(precisions)}; batches of {join([str(size) for size in batches])}; {len(complete)} runs"
+    precisions, batches = _by_label(found, "precision"), _by_label(found, "batch_size")
+    return f"{spent}; {precisions}; batches of {batches}; {len(complete)} runs"
+
+
+def _by_label(found: Iterable[tuple[str, Record]], name: str) -> str:
+    """Values of a field of training, with whose they are where labels have different ones."""
+    values: dict[Any, dict[str, None]] = {}
+    for label, record in found:
+        values.setdefault(record.spec["training"][name], {})[label] = None
+    owners = [tuple(each) for each in values.values()]
+    is_told_apart = len(set(owners)) > 1
+    return join(
+        [f"{value} ({join(list(labels))})" if is_told_apart else f"{value}" for value, labels in sorted(values.items())]
+    )
 
 
 def _is_matched(results: SweepResults) -> bool:

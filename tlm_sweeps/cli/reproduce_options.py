@@ -1,0 +1,86 @@
+"""Which options of `reproduce` mean something together; what cannot is refused before anything is read or trained."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import typer
+
+from tlm_sweeps.errors import InputError
+
+_TRAINING = ("--specs", "--data-dir", "--stack", "--workers", "--device")
+"""How to train what is missing."""
+_NO_TRAINING = "where nothing is trained"
+_MEANINGLESS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    (
+        "--again",
+        "where one run is trained again",
+        ("--seeds", "--to", "--html", "--findings", "--specs", "--stack", "--workers", "--no-train"),
+    ),
+    ("--from", "where kept records are read", ("--runs-dir",)),
+    ("--from", _NO_TRAINING, ("--to", *_TRAINING)),
+    ("--no-train", _NO_TRAINING, _TRAINING),
+)
+"""An option, what is done with it, and what then means nothing."""
+
+
+def options_given(context: typer.Context) -> frozenset[str]:
+    """The options that stand on the command line."""
+    default = ("DEFAULT", "DEFAULT_MAP")
+    names = {each.opts[0]: context.get_parameter_source(each.name or "") for each in context.command.params}
+    return frozenset(name for name, source in names.items() if source is not None and source.name not in default)
+
+
+def ensure_consistent(study: str, given: Collection[str]) -> None:
+    """Refuse options that mean nothing with what is asked.
+
+    Args:
+        study: its name.
+        given: the options that were given.
+
+    Raises:
+        InputError: with one of the options that do not go together.
+    """
+    for option, what, meaningless in _MEANINGLESS:
+        if option in given and not (what == _NO_TRAINING and "--again" in given):
+            _ensure_none(option, what, [name for name in meaningless if name in given])
+    if "--findings" in given and "--from" not in given:
+        raise InputError(
+            "the page of findings is made from the kept records of the whole study",
+            place="--findings",
+            hint=f"keep them with `--to FOLDER`, then `tlm-sweeps reproduce {study} --from FOLDER --findings FILE`",
+        )
+
+
+def ensure_writable_files(paths: Mapping[str, Path | None]) -> None:
+    """Refuse files that could not be written later on.
+
+    Args:
+        paths: by the options that name them; None where one does not.
+
+    Raises:
+        InputError: one is a folder, or its own folder is missing or not to be written.
+    """
+    for option, path in paths.items():
+        if path is not None and (problem := _unwritable(path)):
+            raise InputError(f"`{path}` {problem}", place=option, hint="name a file in a folder that you may write")
+
+
+def _unwritable(path: Path) -> str:
+    """Why a file cannot be written; empty where it can."""
+    if path.is_dir():
+        return "is a folder"
+    if not path.parent.is_dir():
+        return f"cannot be written: there is no folder `{path.parent}`"
+    return "" if os.access(path if path.exists() else path.parent, os.W_OK) else "may not be written"
+
+
+def _ensure_none(option: str, what: str, asked: list[str]) -> None:
+    if asked:
+        raise InputError(
+            f"{asked[0]} means nothing {what}",
+            place=f"{option} and {asked[0]}",
+            hint=f"leave out {option} or {asked[0]}",
+        )
