@@ -96,7 +96,7 @@ def started(tmp_path: Path) -> Iterator[Callable[[SweepSpec], subprocess.Popen[s
 def test_a_sweep_taken_up_again_gives_the_records_of_an_uninterrupted_one(
     tiny: Tiny, swept: Swept, started: Callable[[SweepSpec], subprocess.Popen[str]], tmp_path: Path, signal_: int
 ):
-    spec = tiny(budget={"flops": 1.5e9})
+    spec = tiny(budget={"flops": 2.5e9})
     whole = swept(spec, runs="whole")
     process = started(spec)
     process.send_signal(signal_)

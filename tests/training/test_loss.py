@@ -53,6 +53,7 @@ def test_parts_give_the_same_loss_without_gradients(monkeypatch: pytest.MonkeyPa
 
 
 def test_bfloat16_parts_are_the_whole_to_bfloat16s_digits(monkeypatch: pytest.MonkeyPatch):
+    torch.manual_seed(0)
     module = build(MODEL, VOCABULARY, "bf16")
     expected, expected_gradients = gradients(module)
     monkeypatch.setattr(loss, "LOGITS_AT_ONCE", 4 * 9 * VOCABULARY)
