@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, assert_never
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -25,19 +26,28 @@ from benchmarks.reference import Text
 from benchmarks.rivals.plain import Gpt
 from tlm_sweeps.compute.steps import Steps
 from tlm_sweeps.corpora.opening import open_corpus
+from tlm_sweeps.models import attention as attending
+from tlm_sweeps.models import dropping
+from tlm_sweeps.models.build import build
+from tlm_sweeps.models.dropping import dropped
+from tlm_sweeps.models.language_model import LanguageModel
 from tlm_sweeps.models.mixing import mixed
 from tlm_sweeps.spec.experiment import ExperimentSpec
+from tlm_sweeps.spec.models import TransformerModel
 from tlm_sweeps.training.job import TrainingJob
 from tlm_sweeps.training.loop import take_step
+from tlm_sweeps.training.loss import mean_nll
 from tlm_sweeps.training.optimizer import update
 from tlm_sweeps.training.state import RunState, start
 
 Ways = dict[str, Callable[[], Measures]]
 """By name, a way to do the work; the first is what the others are compared with."""
-Lever = Literal["optimizer", "batches", "attention", "precision", "floor"]
+Lever = Literal["optimizer", "batches", "attention", "dropout", "study", "precision", "floor"]
 
 _SQUARE = 512
 """Large enough for the full rate of a core, short enough to fit between two interruptions."""
+_SHARE = 0.1
+"""Dropped: the study's."""
 _STEPS = 10_000
 """More than is ever trained here."""
 
@@ -48,17 +58,22 @@ def ways_of(lever: Lever, text: Text) -> Ways:
     torch.manual_seed(0)
     match lever:
         case "optimizer":
-            return optimizer(text)
+            ways = optimizer(text)
         case "batches":
-            return batches(text)
+            ways = batches(text)
         case "attention":
-            return attention()
+            ways = attention()
+        case "dropout":
+            ways = dropout()
+        case "study":
+            ways = study(text)
         case "precision":
-            return precision(text)
+            ways = precision(text)
         case "floor":
-            return floor(text)
+            ways = floor(text)
         case _:
             assert_never(lever)
+    return ways
 
 
 def optimizer(text: Text) -> Ways:
@@ -119,6 +134,31 @@ def attention() -> Ways:
         }
         for way, forward in found.items():
             ways[f"{way}, {name}"] = _timed(_there_and_back(forward, query, key, value), goes=5)
+    return ways
+
+
+def dropout() -> Ways:
+    """A tenth of the attention weights of a block dropped, forward and backward."""
+    shape = (reference.BATCH * reference.HEADS, reference.CONTEXT, reference.CONTEXT)
+    weights, gradient = torch.randn(shape, requires_grad=True), torch.randn(shape)
+    found: dict[str, Callable[[Tensor, float], Tensor]] = {"torch": functional.dropout, "ours": dropped}
+    return {
+        way: _timed(lambda drop=drop: torch.autograd.grad(drop(weights, _SHARE), weights, gradient), goes=5)
+        for way, drop in found.items()
+    }
+
+
+def study(text: Text) -> Ways:
+    """A step of the study's transformer (post-norm, ReLU, one target a window), and of the same with torch's parts."""
+    shape = {"width": reference.WIDTH, "depth": reference.DEPTH, "heads": reference.HEADS, "context": reference.CONTEXT}
+    places = {"norm_placement": "post", "activation": "relu", "dropout": _SHARE, "dropout_at": ("attention", "ffn")}
+    spec = TransformerModel.model_validate({"kind": "transformer", "ffn_width": 2 * reference.WIDTH, **shape, **places})
+    inputs, targets = _nanogpt_batch(text.folder / "train.bin")
+    ways: Ways = {}
+    for way, drops, mixes in (("torch's parts", functional.dropout, _sdpa), ("ours", dropped, mixed)):
+        module = build(spec, text.vocabulary_size)
+        chosen = torch.optim.Adam(module.parameters(), lr=3e-4, fused=True)
+        ways[way] = _timed(_study_step(module, chosen, (inputs, targets[:, -1:]), drops, mixes), goes=3)
     return ways
 
 
@@ -224,6 +264,28 @@ def _there_and_back(
 ) -> Callable[[], object]:
     weights = torch.randn_like(query)
     return lambda: torch.autograd.grad(forward(query, key, value), (query, key, value), weights)
+
+
+def _sdpa(query: Tensor, key: Tensor, value: Tensor, *, causal: bool, dropout: float) -> Tensor:
+    return functional.scaled_dot_product_attention(query, key, value, is_causal=causal, dropout_p=dropout)
+
+
+def _study_step(
+    module: LanguageModel,
+    chosen: torch.optim.Optimizer,
+    batch: tuple[Tensor, Tensor],
+    drops: Callable[[Tensor, float], Tensor],
+    mixes: Callable[..., Tensor],
+) -> Callable[[], None]:
+    """A step with these ways to drop out and to mix in the places of our own."""
+
+    def go() -> None:
+        with patch.object(dropping, "dropped", drops), patch.object(attending, "mixed", mixes):
+            chosen.zero_grad()
+            mean_nll(module, *batch, "last").backward()
+            chosen.step()
+
+    return go
 
 
 def _plain_step(text: Text, *, is_low: bool) -> Callable[[], None]:

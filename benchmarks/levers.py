@@ -1,7 +1,8 @@
 """What each lever is worth by itself, at the reference shape, on one thread unless its name says otherwise.
 
 optimizer (plain, foreach, fused, ours), batches (nanoGPT's, DataLoader, index gather, ours), attention (SDPA, baddbmm,
-ours; both precisions), precision (a whole step, also under autocast), allocator (what is freed is kept or returned;
+ours; both precisions), dropout (torch's, ours), study (a step of the study's transformer, whose attention drops out:
+torch's parts, ours), precision (a whole step, also under autocast), allocator (what is freed is kept or returned;
 with --preload another one), threads (two runs: one after the other on two threads, or both at once on one each), and
 the floor: what a step's arithmetic takes at the rate of a large product.
 """
@@ -21,7 +22,7 @@ from benchmarks.measuring import Measures
 from benchmarks.reference import Text
 
 Ways = dict[str, Callable[[], Measures]]
-Lever = Literal["allocator", "threads", "optimizer", "batches", "attention", "precision", "floor"]
+Lever = Literal["allocator", "threads", "optimizer", "batches", "attention", "dropout", "study", "precision", "floor"]
 _COLUMNS = {
     "ms": ("ms", 1.0, 3),
     "step_ms": ("ms a step", 1.0, 0),

@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browsing import drawn, needs_chromium
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.page import build_page, write_report
 from tlm_sweeps.report.sources import SweepResults
@@ -246,22 +245,12 @@ def test_the_room_loads_no_framework_until_it_needs_one():
     assert not {"torch", "wandb", "datasets", "optuna"} & set(loaded)
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="needs Chromium")
+@needs_chromium
 def test_chromium_draws_every_figure_without_a_complaint(attacked: SweepResults, tmp_path: Path):
     path = write_report(attacked, tmp_path / "report.html")
-    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--virtual-time-budget=5000"]
-    seen = subprocess.run(
-        ["chromium", *flags, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri()],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-        env={**os.environ, "HOME": str(tmp_path)},
-    )
-    assert "CONSOLE" not in seen.stderr
-    drawn = Page(seen.stdout)
-    plots = [attributes for _, attributes in drawn.elements if "plot" in (attributes.get("class") or "").split()]
+    page = Page(drawn(path, tmp_path))
+    plots = [attributes for _, attributes in page.elements if "plot" in (attributes.get("class") or "").split()]
     assert plots
     assert all("js-plotly-plot" in (attributes["class"] or "") for attributes in plots)
-    assert not any(name.startswith("on") for _, attributes in drawn.elements for name in attributes)
-    assert not any("evil" in (attributes.get("href") or "") for _, attributes in drawn.elements)
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    assert not any("evil" in (attributes.get("href") or "") for _, attributes in page.elements)

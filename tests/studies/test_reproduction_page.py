@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.browsing import drawn, needs_chromium
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.studies.reproduction import Reproduction, reproduce
 from tlm_sweeps.studies.reproduction_page import build_page, write_reproduction
@@ -62,17 +60,7 @@ def test_a_sweep_without_published_curves_has_no_figure_of_them(trained: Trained
     assert 'id="curves-heads"' not in html
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="needs Chromium")
+@needs_chromium
 def test_chromium_draws_it_without_a_complaint(found: Reproduction, tmp_path: Path):
     path = write_reproduction(found, tmp_path / "reproduction.html")
-    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--virtual-time-budget=5000"]
-    seen = subprocess.run(
-        ["chromium", *flags, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri()],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-        env={**os.environ, "HOME": str(tmp_path)},
-    )
-    assert "CONSOLE" not in seen.stderr
-    assert seen.stdout.count("plot js-plotly-plot") == 2
+    assert drawn(path, tmp_path).count("plot js-plotly-plot") == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,8 @@ def order(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch:
     )
 
 
-def test_a_stop_from_the_page_ends_the_run_there_and_here(order: TrainOrder, serve: Callable[[str], Any]):
-    server = serve("good")
-    server.is_stopped = True  # the client asks at the start, and every 15 s
+def started() -> tuple[Connection, threading.Thread]:
+    """A worker in a thread, and the end of the pipe at which it is told what to do."""
     ours, theirs = Pipe()
 
     def work() -> None:
@@ -52,6 +52,13 @@ def test_a_stop_from_the_page_ends_the_run_there_and_here(order: TrainOrder, ser
 
     worker = threading.Thread(target=work)
     worker.start()
+    return ours, worker
+
+
+def test_a_stop_from_the_page_ends_the_run_there_and_here(order: TrainOrder, serve: Callable[[str], Any]):
+    server = serve("good")
+    server.is_stopped = True  # the client asks at the start, and every 15 s
+    ours, worker = started()
     ours.send_bytes(order.model_dump_json().encode())
     reports = [REPORTS.validate_json(ours.recv_bytes())]
     while not isinstance(reports[-1], Told):
@@ -72,14 +79,7 @@ def test_a_stack_is_checkpointed_before_anybody_waits_for_wandb(order: TrainOrde
         order.model_copy(update={"run_id": f"r{n}", "lease": n + 1, "folder": f"{order.folder}-{n}", "place": None})
         for n in range(3)
     )
-    ours, theirs = Pipe()
-
-    def work() -> None:
-        with pytest.raises(EOFError):
-            Worker(theirs, None).work()
-
-    worker = threading.Thread(target=work)
-    worker.start()
+    ours, worker = started()
     ours.send_bytes(StackOrder(orders=orders).model_dump_json().encode())
     kinds: list[str] = []
     while kinds.count("advanced") < 1:

@@ -145,20 +145,21 @@ def _begun(spec: SweepSpec, runs: Path) -> SweepResults | None:
 
 
 def _ensure_same_sweep(spec: SweepSpec, begun: SweepSpec, folder: Path) -> None:
-    """A sweep that has begun by another spec would be refused when its turn comes, hours later."""
-    from tlm_sweeps.spec.difference import difference
-    from tlm_sweeps.spec.identity import identity, may_gain_seeds
+    """A sweep that has begun by another spec would be refused when its turn comes, hours later.
 
-    if identity(spec) == identity(begun):
-        return
-    same = {"question": spec.question, "tracking": spec.tracking}
-    same |= {"seeds": spec.seeds} if may_gain_seeds(begun) else {}
-    listed = "\n  ".join(difference(begun.model_copy(update=same), spec))
-    raise InputError(
-        f"sweep `{spec.name}` was begun with another spec:\n  {listed}",
-        place=str(folder),
-        hint=f"name another folder of sweeps with --runs-dir, or move `{folder}` away",
-    )
+    Fewer seeds are another matter: nothing may be left to train of them.
+    """
+    from tlm_sweeps.compute.planning import seeds_of
+    from tlm_sweeps.search.continuing import changes_since
+
+    is_fewer = set(seeds_of(spec)) < set(seeds_of(begun))
+    if changes := changes_since(begun, spec.model_copy(update={"seeds": begun.seeds}) if is_fewer else spec):
+        listed = "\n  ".join(changes)
+        raise InputError(
+            f"sweep `{spec.name}` was begun with another spec:\n  {listed}",
+            place=str(folder),
+            hint=f"name another folder of sweeps with --runs-dir, or move `{folder}` away",
+        )
 
 
 def _ensure_no_fewer_seeds(spec: SweepSpec, begun: SweepResults) -> None:

@@ -11,12 +11,13 @@ from tlm_sweeps.compute.crew import Crew, crew_for
 from tlm_sweeps.compute.feasibility import ensure_feasible
 from tlm_sweeps.compute.gpus import gpus
 from tlm_sweeps.compute.machine import this_machine
-from tlm_sweeps.compute.planning import FactsOf, seeds_of
+from tlm_sweeps.compute.planning import FactsOf
 from tlm_sweeps.corpora.facts import facts_reader
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs import provenance
 from tlm_sweeps.runs.folders import sweep_folder
 from tlm_sweeps.runs.ledger import Ledger, writing
+from tlm_sweeps.search.continuing import changes_since, seeds_hint
 from tlm_sweeps.search.coordinator import Coordinator
 from tlm_sweeps.search.devices import Asked, devices, room_on_gpus
 from tlm_sweeps.search.growing import add_missing_runs, ensure_seeds_fit
@@ -26,13 +27,9 @@ from tlm_sweeps.search.settling import with_precision
 from tlm_sweeps.search.spending import foresight
 from tlm_sweeps.search.stacking import STACK, Stacking
 from tlm_sweeps.search.wandb.launched import ensure_not_launched
-from tlm_sweeps.spec.difference import difference
 from tlm_sweeps.spec.fingerprint import canonical_json, fingerprint
-from tlm_sweeps.spec.identity import identity, may_gain_seeds
+from tlm_sweeps.spec.identity import identity
 from tlm_sweeps.spec.sweep import SweepSpec
-
-_MAY_CHANGE = ("question", "tracking")
-"""What has no bearing on any result."""
 
 
 def sweep(
@@ -107,13 +104,12 @@ def _ensure_same(spec: SweepSpec, ledger: Ledger, facts_of: FactsOf) -> None:
     if kept is None:
         return
     old = SweepSpec.model_validate_json(kept)
-    changes = difference(_comparable(old, spec), spec)
-    if changes:
+    if changes := changes_since(old, spec):
         listed = "\n  ".join(changes)
         raise InputError(
             f"sweep `{spec.name}` exists with another spec:\n  {listed}",
             place=str(ledger.folder),
-            hint=f"{_seeds_hint(old, spec)}give the changed sweep a name of its own, e.g. `--set name={spec.name}-2`",
+            hint=f"{seeds_hint(old, spec)}give the changed sweep a name of its own, e.g. `--set name={spec.name}-2`",
         )
     corpora = ledger.meta("corpora")
     if corpora != canonical_json(_corpora(spec, facts_of)):
@@ -122,36 +118,6 @@ def _ensure_same(spec: SweepSpec, ledger: Ledger, facts_of: FactsOf) -> None:
             place=str(ledger.folder),
             hint="give the sweep on the new text a name of its own, e.g. `--set name=" + spec.name + "-2`",
         )
-
-
-def _comparable(spec: SweepSpec, wanted: SweepSpec) -> SweepSpec:
-    """A spec with those fields taken from `wanted` that may differ: results do not depend on them, or it grows."""
-    update: dict[str, object] = {field: getattr(wanted, field) for field in _MAY_CHANGE}
-    if _grows(spec.engine.trials, wanted.engine.trials):
-        update["engine"] = spec.engine.model_copy(update={"trials": wanted.engine.trials})
-    if spec.budget and wanted.budget and _grows(spec.budget.total, wanted.budget.total):
-        update["budget"] = spec.budget.model_copy(update={"total": wanted.budget.total})
-    if may_gain_seeds(spec) and _begins_with(seeds_of(spec), seeds_of(wanted)):
-        update["seeds"] = wanted.seeds
-    return spec.model_copy(update=update)
-
-
-def _seeds_hint(old: SweepSpec, wanted: SweepSpec) -> str:
-    """How seeds may be added, where seeds were changed."""
-    if seeds_of(old) == seeds_of(wanted):
-        return ""
-    if may_gain_seeds(old):
-        there = ", ".join(map(str, seeds_of(old)))
-        return "" if _begins_with(seeds_of(old), seeds_of(wanted)) else f"let `seeds` begin with {there}; or "
-    return "seeds can be added to a grid or random search by Optuna with `pruner: none`, which no result steers; "
-
-
-def _begins_with(old: tuple[int, ...], new: tuple[int, ...]) -> bool:
-    return new[: len(old)] == old
-
-
-def _grows(old: int | None, new: int | None) -> bool:
-    return old is not None and new is not None and new >= old
 
 
 def _corpora(spec: SweepSpec, facts_of: FactsOf) -> dict[str, str]:

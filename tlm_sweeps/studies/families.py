@@ -1,7 +1,11 @@
-"""The picture of claim A1: test NLL against true training FLOPs, four families, one target a window and all."""
+"""The picture of claim A1: test NLL against true training FLOPs, four families, one target a window and all.
+
+`docs/families.png` is a photograph of what `python -m tlm_sweeps.studies.families RECORDS families.html` writes.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tlm_sweeps.report.certainty import Estimate
 from tlm_sweeps.report.sources import SweepResults
+from tlm_sweeps.studies.kept import read_kept
 from tlm_sweeps.studies.sides import measure
 from tlm_sweeps.studies.tradeoffs_claims import FAMILY_BUDGETS, Predict, family
 from tlm_sweeps.units import format_flops
@@ -128,3 +133,7 @@ def _trace(line: FamilyLine, color: str, symbol: str) -> go.Scatter:
         },
         name=line.label,
     )
+
+
+if __name__ == "__main__":
+    write_families(read_kept(Path(sys.argv[1])), Path(sys.argv[2]))

@@ -10,11 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tlm_sweeps.errors import InputError, did_you_mean, nearest
 from tlm_sweeps.studies.arms import Arm
-
-_SHORT_KEY = 2
-"""Letters of keys such as `3`, `A1` and `Q7`: each is near to all others, so none of them is guessed at."""
 
 
 @dataclass(frozen=True)
@@ -131,17 +127,7 @@ class Study:
         return tuple(dict.fromkeys(name for part in (*self.tables, *self.answers) for name in part.sweeps))
 
     def only(self, keys: Sequence[str]) -> Study:
-        """The study with some of its tables and answers, in its own order; with all where no key is given.
-
-        Raises:
-            InputError: for a key that nothing has.
-        """
-        known = [part.key for part in (*self.tables, *self.answers)]
-        for key in keys:
-            if key not in known:
-                names = [each for each in known if len(each) > _SHORT_KEY]
-                hint = did_you_mean(key, names) if nearest(key, names) else f"valid: {', '.join(known)}"
-                raise InputError(f"{self.name} has no table `{key}`", place="--table", hint=hint)
+        """The study with some of its tables and answers, in its own order; with all where no key is given."""
         if not keys:
             return self
         tables = tuple(table for table in self.tables if table.key in keys)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,18 @@ from tests.wandb_server.serving import Server, environment, serving
 from tlm_sweeps.search.wandb.launching import launch
 from tlm_sweeps.spec.sweep import SweepSpec
 
+LAUNCHABLE: dict[str, Any] = {
+    "name": "tiny",
+    "experiment": {
+        "corpus": {"name": "python-docs", "first_tokens": {"train": 20000, "valid": 2000, "test": 2000}},
+        "model": {"kind": "transformer", "width": 16, "depth": 1, "heads": 2, "context": 16},
+        "training": {"batch_size": 8},
+    },
+    "search": {"model.depth": [1, 2], "model.heads": [2, 3]},
+    "budget": {"flops": 6e8},
+    "engine": {"kind": "wandb", "method": "grid"},
+}
+"""A sweep of two feasible settings."""
 PATIENCE_SECONDS = 180
 """A busy machine is slow; an agent that hangs is not waited for for ever."""
 

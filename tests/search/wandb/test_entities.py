@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.search.wandb.conftest import LAUNCHABLE
 from tests.wandb_server.serving import Server
 from tlm_sweeps.cli.app import main
 from tlm_sweeps.errors import InputError, RunError
@@ -15,22 +15,10 @@ from tlm_sweeps.search.wandb.destination import Destination
 from tlm_sweeps.search.wandb.launching import launch
 from tlm_sweeps.spec import SweepSpec
 
-DATA: dict[str, Any] = {
-    "name": "tiny",
-    "experiment": {
-        "corpus": {"name": "python-docs", "first_tokens": {"train": 20000, "valid": 2000, "test": 2000}},
-        "model": {"kind": "transformer", "width": 16, "depth": 1, "heads": 2, "context": 16},
-        "training": {"batch_size": 8},
-    },
-    "search": {"model.depth": [1, 2]},
-    "budget": {"flops": 6e8},
-    "engine": {"kind": "wandb", "method": "grid"},
-}
-
 
 @pytest.fixture
 def spec() -> SweepSpec:
-    return SweepSpec.model_validate_json(json.dumps(DATA))
+    return SweepSpec.model_validate_json(json.dumps(LAUNCHABLE | {"search": {"model.depth": [1, 2]}}))
 
 
 def test_a_launch_for_an_entity_that_is_not_there_names_those_there_are(

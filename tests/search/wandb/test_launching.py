@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.search.wandb.conftest import LAUNCHABLE
 from tests.wandb_server import sweeps as server_sweeps
 from tests.wandb_server.serving import Server
 from tlm_sweeps import api
@@ -21,22 +22,10 @@ from tlm_sweeps.search.wandb.offline import offline_spec
 from tlm_sweeps.spec import SweepSpec
 from tlm_sweeps.spec.carrying import carried_of
 
-DATA: dict[str, Any] = {
-    "name": "tiny",
-    "experiment": {
-        "corpus": {"name": "python-docs", "first_tokens": {"train": 20000, "valid": 2000, "test": 2000}},
-        "model": {"kind": "transformer", "width": 16, "depth": 1, "heads": 2, "context": 16},
-        "training": {"batch_size": 8},
-    },
-    "search": {"model.depth": [1, 2], "model.heads": [2, 3]},
-    "budget": {"flops": 6e8},
-    "engine": {"kind": "wandb", "method": "grid"},
-}
-
 
 def spec(**changes: Any) -> SweepSpec:
     """A sweep of two feasible settings."""
-    return SweepSpec.model_validate_json(json.dumps(DATA | changes))
+    return SweepSpec.model_validate_json(json.dumps(LAUNCHABLE | changes))
 
 
 def made(server: Server) -> list[str]:
