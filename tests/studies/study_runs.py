@@ -11,7 +11,7 @@ from tlm_sweeps.compute.matching import flops_after
 from tlm_sweeps.compute.planning import PlannedTrial, SweepPlan, plan_sweep
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.runs.record import Measurement, Provenance, Record
-from tlm_sweeps.spec.experiment import CorpusSpec
+from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.loading import load_sweep
 from tlm_sweeps.spec.sweep import SweepSpec
 
@@ -28,9 +28,9 @@ TestNll = Callable[[PlannedTrial, int], float]
 """The test NLL of a setting's run with a seed."""
 
 
-def facts_of(corpus: CorpusSpec) -> CorpusFacts:
+def facts_of(experiment: ExperimentSpec) -> CorpusFacts:
     """Facts of the study's texts, which need not be here."""
-    return TEXTS[corpus.name or ""]
+    return TEXTS[experiment.corpus.name or ""]
 
 
 def plan_of(file: str) -> tuple[SweepSpec, SweepPlan]:
@@ -72,7 +72,7 @@ def _run(
         Measurement(
             step=step,
             epochs=steps.epochs_after(step),
-            train_flops=flops_after(experiment, facts_of(experiment.corpus), steps, step).by_name(),
+            train_flops=flops_after(experiment, facts_of(experiment), steps, step).by_name(),
             train_nll=test_nll + 0.1,
             val_nll=test_nll + 0.06 - 0.01 * epoch,
             learning_rate=3e-4,

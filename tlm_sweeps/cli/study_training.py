@@ -81,7 +81,7 @@ def _looked_at(loaded: LoadedSweep, machinery: Machinery) -> _Sweep:
     from tlm_sweeps.cli.locating import located
     from tlm_sweeps.compute.crew import crew_for
     from tlm_sweeps.compute.machine import this_machine
-    from tlm_sweeps.corpora.facts import facts_reader
+    from tlm_sweeps.corpora.texts import facts_reader
     from tlm_sweeps.runs.folders import runs_folder, sweep_names
     from tlm_sweeps.studies.remaining import remaining
 

@@ -77,7 +77,8 @@ def _scoring(trial: TrialResult) -> str:
 
 
 def _in_words(score: str) -> str:
-    return "the last position of each window" if score == "last" else "all positions of each window"
+    places = {"last": "the last position of each window", "masked": "masked pieces"}
+    return places.get(score, "all positions of each window")
 
 
 def _at_the_edge(results: SweepResults, ranked: Sequence[TrialResult]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Word pieces and passages: how a text becomes what an encoder is pre-trained on. No part of `CorpusSpec` yet."""
+"""Word pieces and passages: how a text becomes what an encoder is pre-trained on."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class PassagesSpec(Part):
     pieces: PiecesSpec = TrainedPieces()
     """The vocabulary."""
     length: Annotated[int, Field(ge=3)] = 128
-    """Positions of a passage, `[CLS]` and `[SEP]` included. 128 is the study's."""
+    """Positions of a passage, `[CLS]` and `[SEP]` included: as many as `model.context`. 128 is the study's."""
     first_passages: Count | None = None
     """Passages of train that are kept; a text that has fewer is refused. All when left out."""
     heldout_passages: Count | None = None
