@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tlm_sweeps.errors import InputError
 from tlm_sweeps.spec.contradictions import contradictions
 from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.fingerprint import fingerprint
+from tlm_sweeps.spec.loading import load_sweep
 
 TRANSFORMER: dict[str, Any] = {
     "corpus": {"name": "ptb"},
@@ -73,3 +76,26 @@ def test_fields_of_encoders_leave_the_fingerprints_of_other_experiments_as_they_
     data = experiment(TRANSFORMER).model_dump(mode="json")
     assert "passages" not in data
     assert "masking" not in data["training"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "place", "hint"),
+    [
+        ("{size: 400}", "experiment.passages.pieces.kind", "add e.g. `kind: trained`"),
+        ("{kind: traind}", "experiment.passages.pieces.kind", "did you mean `trained`?"),
+        ("{kind: file, path: v.txt, size: 400}", "experiment.passages.pieces.size", "trained has it"),
+    ],
+)
+def test_a_vocabulary_that_cannot_be_is_explained(pieces: str, place: str, hint: str, tmp_path: Path):
+    file = tmp_path / "spec.yaml"
+    file.write_text(
+        "name: x\nexperiment:\n  corpus: {name: python-docs}\n  passages: {pieces: " + pieces + ", length: 16}\n"
+        "  model: {kind: bert, width: 8, heads: 2, context: 16}\n"
+        "  training: {predict: masked, windows: shuffled, epochs: 1}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(InputError) as refused:
+        load_sweep(file)
+    (problem,) = refused.value.problems
+    assert problem.place.endswith(place)
+    assert hint in problem.hint

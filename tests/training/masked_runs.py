@@ -22,9 +22,7 @@ def rows(n_passages: int, seed: int, shortest: int = 1) -> np.ndarray:
     """Passages of 1 to `CONTEXT` - 2 pieces: runs of numbers, which can be learned."""
     random = np.random.default_rng(seed)
     lengths = random.integers(shortest, CONTEXT - framing.FRAME + 1, n_passages)
-    texts = [
-        (5 + (int(random.integers(25)) + np.arange(length)) % 25).astype("<u2") for length in lengths
-    ]
+    texts = [(5 + (int(random.integers(25)) + np.arange(length)) % 25).astype("<u2") for length in lengths]
     return framing.framed(PIECES, texts, CONTEXT)
 
 
@@ -32,7 +30,16 @@ def passages() -> Passages:
     """50 + 20 + 10 passages."""
     train, valid, test = rows(50, 0), rows(20, 1), rows(10, 2)
     facts = PassageFacts(
-        "made", "made here", PIECES.fingerprint, len(PIECES.vocabulary), CONTEXT, 50, 20, 10, int((train > 0).sum()), "x"
+        "made",
+        "made here",
+        PIECES.fingerprint,
+        len(PIECES.vocabulary),
+        CONTEXT,
+        50,
+        20,
+        10,
+        int((train > 0).sum()),
+        "x",
     )
     return Passages(facts, PIECES, train, valid, test)
 

@@ -20,6 +20,7 @@ def caveats(results: SweepResults, ranked: Sequence[TrialResult]) -> list[str]:
         _unequal_spending(results, ranked),
         _unequal_text(ranked),
         *_unequal_scoring(ranked),
+        _unequal_masking(ranked),
         *_at_the_edge(results, ranked),
     ]
     return [sentence for sentence in found if sentence]
@@ -69,6 +70,14 @@ def _unequal_scoring(ranked: Sequence[TrialResult]) -> list[str]:
                 f"on {_in_words(scored[unlike[0].trial])}: a last position has the whole window before it, others less."
             )
     return list(dict.fromkeys(sentences))
+
+
+def _unequal_masking(ranked: Sequence[TrialResult]) -> str:
+    shares = sorted({setting_of(trial.records[0], "training.masking.share") for trial in ranked} - {None})
+    if len(shares) < 2:
+        return ""
+    listed = " and ".join(map(format_value, shares))
+    return f"The settings predict {listed} of the pieces: who sees less of a passage has the harder question."
 
 
 def _scoring(trial: TrialResult) -> str:

@@ -136,7 +136,7 @@ def _unknown_kind(given: Any, path: _Path) -> Problem:
 
 def _missing(path: _Path) -> Problem:
     name = str(path[-1])
-    example = _EXAMPLES.get(name)
+    example = "kind: trained" if path[-2:] == ("pieces", "kind") else _EXAMPLES.get(name)
     return Problem(
         f"missing `{'.'.join(map(str, path))}`", ".".join(map(str, path)), f"add e.g. `{example}`" if example else ""
     )
