@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import tlm_sweeps as tlm
+from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.spec.sweep import SweepSpec
 
 TINY = SweepSpec.model_validate_json("""{
@@ -27,12 +28,12 @@ TINY = SweepSpec.model_validate_json("""{
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[tlm.SweepResults, Path]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[SweepResults, Path]:
     runs = tmp_path_factory.mktemp("runs")
     return tlm.sweep(TINY, runs_dir=runs, workers=1), runs
 
 
-def test_every_run_spends_its_budget_and_tells_of_its_passages(finished: tuple[tlm.SweepResults, Path]):
+def test_every_run_spends_its_budget_and_tells_of_its_passages(finished: tuple[SweepResults, Path]):
     results, _ = finished
     assert [record.state for record in results.records] == ["complete"] * 4
     for record in results.records:
@@ -45,7 +46,7 @@ def test_every_run_spends_its_budget_and_tells_of_its_passages(finished: tuple[t
         assert record.spec["training"]["masking"]["share"] == 0.15
 
 
-def test_what_was_planned_is_what_was_trained(finished: tuple[tlm.SweepResults, Path]):
+def test_what_was_planned_is_what_was_trained(finished: tuple[SweepResults, Path]):
     results, _ = finished
     planned = {tuple(each.settings.items()): each for each in tlm.plan(TINY).trials}
     for record in results.records:
@@ -56,7 +57,7 @@ def test_what_was_planned_is_what_was_trained(finished: tuple[tlm.SweepResults, 
         assert (record.n_params, record.targets) == (trial.cost.n_params, trial.cost.targets)
 
 
-def test_the_report_speaks_of_masked_pieces_and_of_no_characters(finished: tuple[tlm.SweepResults, Path]):
+def test_the_report_speaks_of_masked_pieces_and_of_no_characters(finished: tuple[SweepResults, Path]):
     _, runs = finished
     page = tlm.write_report("tiny-bert", runs).read_text()
     assert "nats per masked piece" in page

@@ -16,6 +16,7 @@ class TrainedPieces(Part):
     """A WordPiece vocabulary trained on the train part of the corpus: no network is needed."""
 
     kind: Literal["trained"] = "trained"
+    """Made of the corpus itself."""
     size: Annotated[int, Field(ge=1, le=2**16)] = 30_522
     """Pieces, the five special ones included; fewer where the text yields no more. 30,522 is the study's number."""
     alphabet: Count = 1_000
@@ -27,6 +28,7 @@ class PiecesFile(Part):
     """A WordPiece vocabulary in a local file, one piece a line, as in BERT's `vocab.txt`."""
 
     kind: Literal["file"] = "file"
+    """Read from this machine."""
     path: Annotated[str, Field(min_length=1)]
     """The file; it may be packed as .gz. The line number, from 0, is the piece's id."""
 
@@ -35,6 +37,7 @@ class PiecesOnHub(Part):
     """The `vocab.txt` of a repository on the Hugging Face Hub. Only this kind is ever downloaded."""
 
     kind: Literal["hub"] = "hub"
+    """Fetched once, then kept."""
     repository: Annotated[str, Field(min_length=1)] = STUDY_VOCABULARY[0]
     """`owner/model`. The default is the study's."""
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] = STUDY_VOCABULARY[1]
