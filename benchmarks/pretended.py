@@ -110,8 +110,8 @@ class Sweep:
         return clock.laps
 
     def _waiting(self, proposal: Proposal, planned: PlannedTrial) -> Record:
-        corpus = planned.matched.experiment.corpus if planned.matched else self._spec.experiment.corpus
-        origin: Provenance = with_corpus(self._provenance, self._facts_of(corpus))
+        experiment = planned.matched.experiment if planned.matched else self._spec.experiment
+        origin: Provenance = with_corpus(self._provenance, self._facts_of(experiment))
         return planned_record(self._spec, proposal, planned, 0, origin, f"{self._spec.name}-{proposal.number:04d}")
 
 

@@ -24,7 +24,7 @@ from benchmarks import measuring, pretended
 from benchmarks.measuring import Measured, Measures
 from benchmarks.pretended import Sweep
 from tlm_sweeps.compute.planning import FactsOf
-from tlm_sweeps.corpora.facts import facts_reader
+from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.runs.ledger import Ledger, reading, writing
 from tlm_sweeps.search.proposing import Proposer
 from tlm_sweeps.search.roster import Roster

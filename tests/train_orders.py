@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tlm_sweeps.compute.planning import plan_trial
-from tlm_sweeps.corpora.facts import facts_reader
+from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.search.messages import TrainOrder
 from tlm_sweeps.spec.sweep import SweepSpec, TrackingSpec
 

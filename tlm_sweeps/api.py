@@ -65,7 +65,7 @@ def plan(spec: SweepSpec, *, data_dir: Place | None = None, sample: int = 50) ->
     """
     from tlm_sweeps.compute.calibration import machine_of, precisions_of
     from tlm_sweeps.compute.planning import plan_sweep
-    from tlm_sweeps.corpora.facts import facts_reader
+    from tlm_sweeps.corpora.texts import facts_reader
     from tlm_sweeps.training.calibration import kept
 
     known = kept(precisions_of(spec)).calibrations
@@ -328,7 +328,7 @@ def iter_sync(
         InputError: when there is nothing to upload, or nobody to upload it to.
         RunError: when the server stops answering.
     """
-    from tlm_sweeps.corpora.facts import facts_reader
+    from tlm_sweeps.corpora.texts import facts_reader
     from tlm_sweeps.search.wandb.launched import trained_in
     from tlm_sweeps.search.wandb.syncing import sync as pictures_of
 

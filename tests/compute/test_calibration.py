@@ -7,6 +7,7 @@ import pytest
 from tlm_sweeps.compute.calibration import Calibration, Origin, Timing, fitted, machine_of, precisions_of
 from tlm_sweeps.compute.facts import CorpusFacts
 from tlm_sweeps.compute.footprint import predicted_seconds
+from tlm_sweeps.compute.goals import goal_of
 from tlm_sweeps.compute.matching import Matched, match_budget
 from tlm_sweeps.compute.rates import TYPICAL, Precision, Rates, seconds_for
 from tlm_sweeps.compute.work import Work, work_of_batch
@@ -42,8 +43,8 @@ def calibration(truth: Rates, precision: Precision = "fp32", noise: float = 0.0)
     for probe in probes(precision):
         asked, v = probe.experiment, probe.vocabulary_size
         training, evaluation = asked.training, asked.evaluation
-        size, score = evaluation.batch_size or 0, evaluation.score or training.predict
-        step = work_of_batch(asked.model, v, training.predict, training.batch_size, clipped=training.clip is not None)
+        size, score = evaluation.batch_size or 0, goal_of(asked, evaluation.score)
+        step = work_of_batch(asked.model, v, goal_of(asked), training.batch_size, clipped=training.clip is not None)
         batch = work_of_batch(asked.model, v, score, size, clipped=False)
         timings.append(
             Timing(
@@ -85,7 +86,7 @@ def test_unseen_models_are_predicted_on_a_machine_unlike_the_typical_one(seed: i
     truth, found = planted(seed), fitted(calibration(planted(seed), noise=noise))
     for model in UNSEEN:
         asked = experiment(model)
-        work = work_of_batch(asked.model, 80, asked.training.predict, 24, clipped=False)
+        work = work_of_batch(asked.model, 80, goal_of(asked), 24, clipped=False)
         for name in ("training", "scoring"):
             wanted = seconds_for(work, getattr(truth, name))
             assert seconds_for(work, getattr(found, name)) == pytest.approx(wanted, rel=tolerance)

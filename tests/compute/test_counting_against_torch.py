@@ -19,7 +19,7 @@ from tlm_sweeps.compute.counting import (
     train_flops_per_window,
 )
 from tlm_sweeps.models.build import build
-from tlm_sweeps.spec.models import AttentionModel, BlockModel, LinearModel, MlpModel, ModelSpec, TransformerModel
+from tlm_sweeps.spec.models import AttentionModel, BlockModel, LinearModel, MlpModel, NextTokenModel, TransformerModel
 
 sizes = st.integers(1, 9)
 batches = st.integers(1, 3)
@@ -60,7 +60,7 @@ flat_models = st.builds(LinearModel, kind=st.just("linear"), width=sizes, contex
 models = flat_models | block_models()
 
 
-def counted(model: ModelSpec, vocabulary_size: int, predict: Predict, batch: int, *, backward: bool) -> int:
+def counted(model: NextTokenModel, vocabulary_size: int, predict: Predict, batch: int, *, backward: bool) -> int:
     module = build(model, vocabulary_size)
     tokens = torch.zeros(batch, model.context, dtype=torch.long)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
@@ -72,7 +72,7 @@ def counted(model: ModelSpec, vocabulary_size: int, predict: Predict, batch: int
 
 @given(model=models, vocabulary_size=vocabularies, batch=batches)
 @settings(max_examples=150, deadline=None)
-def test_the_last_positions_loss_costs_what_torch_counts(model: ModelSpec, vocabulary_size: int, batch: int):
+def test_the_last_positions_loss_costs_what_torch_counts(model: NextTokenModel, vocabulary_size: int, batch: int):
     forward = forward_flops_per_window(model, vocabulary_size, "last")
     assert counted(model, vocabulary_size, "last", batch, backward=False) == batch * forward
     train = train_flops_per_window(model, vocabulary_size, "last").matmul
@@ -81,7 +81,7 @@ def test_the_last_positions_loss_costs_what_torch_counts(model: ModelSpec, vocab
 
 @given(model=block_models(), vocabulary_size=vocabularies, batch=batches)
 @settings(max_examples=100, deadline=None)
-def test_the_loss_at_all_positions_costs_what_torch_counts(model: ModelSpec, vocabulary_size: int, batch: int):
+def test_the_loss_at_all_positions_costs_what_torch_counts(model: NextTokenModel, vocabulary_size: int, batch: int):
     forward = forward_flops_per_window(model, vocabulary_size, "all")
     assert counted(model, vocabulary_size, "all", batch, backward=False) == batch * forward
     train = train_flops_per_window(model, vocabulary_size, "all").matmul
@@ -90,7 +90,7 @@ def test_the_loss_at_all_positions_costs_what_torch_counts(model: ModelSpec, voc
 
 @given(model=models, vocabulary_size=vocabularies)
 @settings(max_examples=150, deadline=None)
-def test_a_built_module_has_as_many_parameters_as_are_counted(model: ModelSpec, vocabulary_size: int):
+def test_a_built_module_has_as_many_parameters_as_are_counted(model: NextTokenModel, vocabulary_size: int):
     module = build(model, vocabulary_size)
     assert sum(each.numel() for each in module.parameters()) == n_params(model, vocabulary_size)
     tables = {"embedding.weight", "learned_positions.weight"}

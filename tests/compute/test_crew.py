@@ -10,14 +10,14 @@ from tlm_sweeps.compute.gpus import Gpu
 from tlm_sweeps.compute.machine import Grant, Granted
 from tlm_sweeps.compute.memory import SHARED_BYTES, memory_bytes
 from tlm_sweeps.compute.planning import plan_trial
-from tlm_sweeps.spec.experiment import CorpusSpec
+from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.sweep import SweepSpec
 
 GIB = 2**30
 FACTS = CorpusFacts("text", "char", 65, 10**6, 10**5, 10**5, "abc")
 
 
-def facts_of(_: CorpusSpec) -> CorpusFacts:
+def facts_of(_: ExperimentSpec) -> CorpusFacts:
     return FACTS
 
 

@@ -1,8 +1,8 @@
 """Evaluation FLOPs are those of the windows that are really scored; estimates grow with what they estimate."""
 
-from tlm_sweeps.compute.counting import forward_flops_per_window
 from tlm_sweeps.compute.facts import CorpusFacts
 from tlm_sweeps.compute.footprint import evaluation_flops, predicted_seconds
+from tlm_sweeps.compute.goals import forward_flops_per_window
 from tlm_sweeps.compute.matching import Matched, match_budget
 from tlm_sweeps.compute.memory import memory_bytes
 from tlm_sweeps.compute.rates import Machine

@@ -20,7 +20,7 @@ from tlm_sweeps.compute.matching import (
 from tlm_sweeps.compute.steps import Steps
 from tlm_sweeps.errors import Problem
 from tlm_sweeps.spec.experiment import CorpusSpec, ExperimentSpec, TrainingSpec
-from tlm_sweeps.spec.models import AttentionModel, LinearModel, MlpModel, ModelSpec, TransformerModel
+from tlm_sweeps.spec.models import AttentionModel, LinearModel, MlpModel, NextTokenModel, TransformerModel
 from tlm_sweeps.spec.sweep import Account, BudgetSpec
 
 FACTS = CorpusFacts("text", "char", 65, 200_000, 20_000, 20_000, "abc")
@@ -28,7 +28,7 @@ ACCOUNTS: st.SearchStrategy[Account] = st.sampled_from(get_args(Account))
 
 
 @st.composite
-def models(draw: st.DrawFn) -> ModelSpec:
+def models(draw: st.DrawFn) -> NextTokenModel:
     context = draw(st.sampled_from([4, 16, 33, 64]))
     heads = draw(st.sampled_from([1, 2, 3, 4]))
     width = heads * 2 * draw(st.integers(1, 12))

@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlm_sweeps.compute.counting import n_params, train_flops_per_window
 from tlm_sweeps.compute.facts import CorpusFacts
 from tlm_sweeps.compute.feasibility import ensure_feasible
+from tlm_sweeps.compute.goals import n_params, train_flops_per_window
 from tlm_sweeps.compute.planning import cells, draws, plan_sweep, plan_trial, space_size
 from tlm_sweeps.errors import InputError
-from tlm_sweeps.spec.experiment import CorpusSpec
+from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.sweep import SweepSpec
 
 FACTS = CorpusFacts("text", "char", 65, 200_000, 20_000, 20_000, "abc")
 
 
-def facts_of(_: CorpusSpec) -> CorpusFacts:
+def facts_of(_: ExperimentSpec) -> CorpusFacts:
     return FACTS
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tlm_sweeps.compute.counting import n_params, train_flops_per_window
-from tlm_sweeps.spec.models import AttentionModel, LinearModel, MlpModel, ModelSpec, TransformerModel
+from tlm_sweeps.spec.models import AttentionModel, LinearModel, MlpModel, NextTokenModel, TransformerModel
 
 REFERENCE = TransformerModel(kind="transformer", depth=3, heads=4, width=128, context=128)
 CHARS, PTB_WORDS, WIKITEXT_WORDS = 65, 9_999, 33_277
@@ -52,7 +52,7 @@ ROPE = TransformerModel(
         (ROPE, CHARS, 414_401),
     ],
 )
-def test_parameter_counts_are_the_published_ones(model: ModelSpec, vocabulary_size: int, published: int):
+def test_parameter_counts_are_the_published_ones(model: NextTokenModel, vocabulary_size: int, published: int):
     assert n_params(model, vocabulary_size) == published
 
 
@@ -68,7 +68,7 @@ def test_parameter_counts_are_the_published_ones(model: ModelSpec, vocabulary_si
     ],
 )
 def test_the_2nd_account_gives_the_published_flops(
-    model: ModelSpec, vocabulary_size: int, windows: int, published: float
+    model: NextTokenModel, vocabulary_size: int, windows: int, published: float
 ):
     assert train_flops_per_window(model, vocabulary_size, "last").times(windows).of("2nd") == pytest.approx(
         published, rel=0.005
@@ -84,7 +84,7 @@ def test_the_2nd_account_gives_the_published_flops(
         (REFERENCE.model_copy(update={"tied_head": True}), 3 * 198_272 + 2 * 128 + 65),
     ],
 )
-def test_the_6nd_account_counts_what_multiplies_and_no_table(model: ModelSpec, non_embedding: int):
+def test_the_6nd_account_counts_what_multiplies_and_no_table(model: NextTokenModel, non_embedding: int):
     """A block of width 128: 3 · 128 · 128 + 384, 128 · 128 + 128, 2 · 128 · 512 + 640 and two norms of 256."""
     assert train_flops_per_window(model, CHARS, "all").of("6nd") == 6 * 128 * non_embedding
 

@@ -3,9 +3,10 @@
 import pytest
 from pydantic import TypeAdapter
 
-from tlm_sweeps.compute.counting import Predict, forward_flops_per_window, n_params
+from tlm_sweeps.compute.counting import Predict
+from tlm_sweeps.compute.goals import forward_flops_per_window, n_params
 from tlm_sweeps.compute.work import Work, together, work_of_batch
-from tlm_sweeps.spec.models import ModelSpec
+from tlm_sweeps.spec.families import ModelSpec
 
 _MODELS: TypeAdapter[ModelSpec] = TypeAdapter(ModelSpec)
 LINEAR = _MODELS.validate_python({"kind": "linear", "width": 12, "context": 8})

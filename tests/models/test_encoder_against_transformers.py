@@ -14,6 +14,8 @@ from torch.nn import functional
 from tlm_sweeps.models.encoder import Encoder
 from tlm_sweeps.models.encoder_heads import Classifier, MaskedLanguageModel
 from tlm_sweeps.spec.encoders import BertModel
+from tlm_sweeps.training.loss import masked_nll
+from tlm_sweeps.training.masking import MaskedWindows
 
 WIDTH, CONTEXT, VOCABULARY, LABELS = 24, 10, 17, 5
 
@@ -140,6 +142,20 @@ def test_a_masked_language_model_is_berts_to_its_gradients(model: BertModel):
     loss.backward()
     expected.loss.backward()
     assert_equal_gradients(ours, theirs, "cls.predictions.")
+
+
+def test_the_nll_of_masked_windows_is_berts_where_short_ones_repeat_their_places(model: BertModel):
+    from transformers import BertForMaskedLM
+
+    ours, theirs = MaskedLanguageModel(model, VOCABULARY), BertForMaskedLM(config(model))
+    given_one_set_of_weights(ours, theirs, "cls.predictions.")
+    places = torch.tensor([[1, 8, 4], [5, 3, 2], [1, 1, 1], [0, 0, 0]])
+    weights = torch.tensor([[1.0, 1, 1], [1, 1, 1], [1, 0, 0], [1, 0, 0]])
+    targets = torch.tensor([[3, 1, 16], [2, 2, 5], [8, 8, 8], [7, 7, 7]])
+    labels = torch.full_like(TOKENS, -100).scatter(1, places, targets)
+    expected = theirs(input_ids=TOKENS, attention_mask=IS_REAL.long(), labels=labels)
+    found = masked_nll(ours, MaskedWindows(TOKENS, IS_REAL, places, targets, weights))
+    torch.testing.assert_close(found, expected.loss)
 
 
 def test_a_classifier_is_berts_to_its_gradients(model: BertModel):

@@ -11,12 +11,12 @@ from tlm_sweeps.compute.counting import Predict
 from tlm_sweeps.models.build import build
 from tlm_sweeps.models.language_model import LanguageModel
 from tlm_sweeps.models.mixing import mixed
-from tlm_sweeps.spec.models import AttentionModel, LinearModel, MlpModel, ModelSpec, TransformerModel
+from tlm_sweeps.spec.models import AttentionModel, LinearModel, MlpModel, NextTokenModel, TransformerModel
 
 VOCABULARY = 11
 WINDOWS = torch.arange(6 * 12).reshape(6, 12).mul(7).remainder(VOCABULARY)
 
-MODELS: tuple[ModelSpec, ...] = (
+MODELS: tuple[NextTokenModel, ...] = (
     LinearModel(kind="linear", width=16, context=12),
     MlpModel(kind="mlp", width=16, context=12, hidden=32, activation="gelu"),
     AttentionModel(kind="attention", width=16, heads=2, context=12, norm_placement="post"),
@@ -37,7 +37,7 @@ MODELS: tuple[ModelSpec, ...] = (
 )
 
 
-def in_both(model: ModelSpec) -> tuple[LanguageModel, LanguageModel]:
+def in_both(model: NextTokenModel) -> tuple[LanguageModel, LanguageModel]:
     """The same weights, to compute in float32 and in bfloat16."""
     full, low = build(model, VOCABULARY), build(model, VOCABULARY, "bf16")
     low.load_state_dict(full.state_dict())
@@ -46,7 +46,7 @@ def in_both(model: ModelSpec) -> tuple[LanguageModel, LanguageModel]:
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: f"{model.kind}-{getattr(model, 'positions', '')}")
 @pytest.mark.parametrize("predict", ["last", "all"])
-def test_logits_and_gradients_are_those_of_float32_to_bfloat16s_digits(model: ModelSpec, predict: Predict):
+def test_logits_and_gradients_are_those_of_float32_to_bfloat16s_digits(model: NextTokenModel, predict: Predict):
     if predict == "all" and model.kind in ("linear", "mlp"):
         predict = "last"
     full, low = in_both(model)

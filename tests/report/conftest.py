@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tlm_sweeps.compute.counting import n_params, n_params_non_embedding
 from tlm_sweeps.compute.facts import CorpusFacts
+from tlm_sweeps.compute.goals import n_params, n_params_non_embedding
 from tlm_sweeps.compute.matching import Matched, flops_after, match_budget
 from tlm_sweeps.errors import Problem
 from tlm_sweeps.report.sources import SweepResults

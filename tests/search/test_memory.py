@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tlm_sweeps.compute.memory import memory_bytes
-from tlm_sweeps.corpora.facts import facts_reader
+from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.search.messages import Ended, GoOn, Measured, TrainOrder
 from tlm_sweeps.search.pool import LocalPool
 from tlm_sweeps.spec.sweep import SweepSpec
@@ -48,6 +48,6 @@ def test_a_plan_predicts_a_worker_s_memory_within_a_quarter(tiny: Tiny, order_of
             experiment = {"model": model, "training": training | {"epochs": 1.0}, "evaluation": {"windows": 16}}
             spec = tiny(experiment=experiment, search={}, engine={}, budget=None)
             order = order_of(spec, tmp_path / name).model_copy(update={"steps": 2})
-            predicted = memory_bytes(order.experiment, facts_reader()(order.experiment.corpus))
+            predicted = memory_bytes(order.experiment, facts_reader()(order.experiment))
             ratios[name] = predicted / peak_of(pool, order)
     assert all(0.8 < ratio < 1.25 for ratio in ratios.values()), ratios

@@ -16,14 +16,14 @@ from tlm_sweeps.runs.ledger import Ledger, Proposal, reading, writing
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.optuna_export import export_study
 from tlm_sweeps.search.proposing import Proposer
-from tlm_sweeps.spec.experiment import CorpusSpec
+from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.sweep import SweepSpec
 
 FACTS = CorpusFacts("text", "char", 65, 200_000, 20_000, 20_000, "abc")
 SAMPLERS = ["grid", "random", "tpe", "gp", "cmaes", "nsga2"]
 
 
-def facts_of(_: CorpusSpec) -> CorpusFacts:
+def facts_of(_: ExperimentSpec) -> CorpusFacts:
     return FACTS
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tlm_sweeps.corpora.facts import facts_reader
+from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.runs.ledger import Ledger, reading, writing
 from tlm_sweeps.runs.record import Measurement, Provenance
 from tlm_sweeps.search.coordinator import Coordinator

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tlm_sweeps.compute.planning import plan_trial
-from tlm_sweeps.corpora.facts import facts_reader
+from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.runs.ledger import reading
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search import pool

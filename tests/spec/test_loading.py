@@ -124,7 +124,7 @@ def test_the_place_of_a_searched_field_is_where_it_is_searched(tmp_path: Path) -
             "kind: attention",
             "8 experiment.model.depth",
             "unknown key `depth`",
-            "transformer have it",
+            "transformer, bert have it",
         ),
         (
             "kind: transformer",
@@ -138,7 +138,7 @@ def test_the_place_of_a_searched_field_is_where_it_is_searched(tmp_path: Path) -
             "kind: 3",
             "6 experiment.model.kind",
             "unknown kind 3",
-            "valid: attention, linear, mlp, transformer",
+            "valid: attention, bert, linear, mlp, transformer",
         ),
         (
             "kind: transformer\n",

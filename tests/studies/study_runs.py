@@ -12,7 +12,7 @@ from tlm_sweeps.compute.matching import flops_after
 from tlm_sweeps.compute.planning import PlannedTrial, SweepPlan, plan_sweep
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.runs.record import Measurement, Provenance, Record
-from tlm_sweeps.spec.experiment import CorpusSpec
+from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.loading import load_sweep
 from tlm_sweeps.spec.sweep import SweepSpec
 
@@ -31,9 +31,9 @@ Course = Callable[[float], float]
 """Validation NLL less test NLL after so many epochs."""
 
 
-def facts_of(corpus: CorpusSpec) -> CorpusFacts:
+def facts_of(experiment: ExperimentSpec) -> CorpusFacts:
     """Facts of the study's texts, which need not be here."""
-    return TEXTS[corpus.name or ""]
+    return TEXTS[experiment.corpus.name or ""]
 
 
 @cache
@@ -85,7 +85,7 @@ def _run(
         Measurement(
             step=step,
             epochs=steps.epochs_after(step),
-            train_flops=flops_after(experiment, facts_of(experiment.corpus), steps, step).by_name(),
+            train_flops=flops_after(experiment, facts_of(experiment), steps, step).by_name(),
             train_nll=test_nll + 0.1,
             val_nll=test_nll + course(steps.epochs_after(step)),
             learning_rate=3e-4,

@@ -32,7 +32,9 @@ def experiment(evaluation: dict[str, Any], **training: Any) -> ExperimentSpec:
 @pytest.fixture
 def module() -> LanguageModel:
     torch.manual_seed(0)
-    return build(experiment({}).model, VOCABULARY)
+    built = build(experiment({}).model, VOCABULARY)
+    assert isinstance(built, LanguageModel)
+    return built
 
 
 def nll_at(module: LanguageModel, start: int) -> list[float]:

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlm_sweeps.compute.counting import train_flops_per_window
+from tlm_sweeps.compute.goals import train_flops_per_window
 from tlm_sweeps.compute.steps import Steps, evaluation_steps
 from tlm_sweeps.runs.record import Measurement
 from tlm_sweeps.spec.experiment import EvaluationSpec, ExperimentSpec

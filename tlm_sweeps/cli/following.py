@@ -105,7 +105,7 @@ def _view(*, resumes: bool, json: bool) -> AbstractContextManager[Show]:
 
 def _say_of_workers(spec: SweepSpec, workers: int | None, data_dir: Path | None, *, on_gpus: bool) -> None:
     from tlm_sweeps.console.streams import say
-    from tlm_sweeps.corpora.facts import facts_reader
+    from tlm_sweeps.corpora.texts import facts_reader
     from tlm_sweeps.search.sweeping import crew_of
 
     note = crew_of(spec, facts_reader(data_dir), workers, on_gpus=on_gpus).note

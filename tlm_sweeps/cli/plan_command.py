@@ -44,7 +44,7 @@ def plan(
     from tlm_sweeps.compute.planning import plan_sweep
     from tlm_sweeps.console.plan_view import plan_view
     from tlm_sweeps.console.streams import out, show, write_json
-    from tlm_sweeps.corpora.facts import facts_reader
+    from tlm_sweeps.corpora.texts import facts_reader
     from tlm_sweeps.spec.loading import load_sweep
     from tlm_sweeps.training.calibration import Found, kept
 

@@ -45,7 +45,7 @@ def check(spec: Spec, sets: Sets = None, data_dir: DataDir = None, *, json: Json
     from tlm_sweeps.compute.planning import space_size
     from tlm_sweeps.console.spec_view import checked_line
     from tlm_sweeps.console.streams import show, write_json
-    from tlm_sweeps.corpora.facts import facts_reader
+    from tlm_sweeps.corpora.texts import facts_reader
     from tlm_sweeps.spec.fingerprint import fingerprint
     from tlm_sweeps.spec.loading import load_sweep
 

@@ -107,7 +107,7 @@ def _looked_at(loaded: LoadedSweep, machinery: Machinery) -> _Sweep:
     from tlm_sweeps.cli.locating import located
     from tlm_sweeps.compute.crew import crew_for
     from tlm_sweeps.compute.machine import this_machine
-    from tlm_sweeps.corpora.facts import facts_reader
+    from tlm_sweeps.corpora.texts import facts_reader
     from tlm_sweeps.runs.folders import runs_folder
     from tlm_sweeps.studies.kept import complete_runs
     from tlm_sweeps.studies.remaining import planned_runs, remaining

@@ -10,6 +10,7 @@ from statistics import fmean, median
 
 from pydantic import BaseModel, ConfigDict
 
+from tlm_sweeps.compute.goals import goal_of
 from tlm_sweeps.compute.rates import TYPICAL, Machine, Precision, Rates, seconds_for
 from tlm_sweeps.compute.work import Work, work_of_batch
 from tlm_sweeps.spec.experiment import ExperimentSpec
@@ -97,7 +98,7 @@ def step_work(timing: Timing) -> Work:
     return work_of_batch(
         experiment.model,
         timing.vocabulary_size,
-        training.predict,
+        goal_of(experiment),
         training.batch_size,
         clipped=training.clip is not None,
     )
@@ -110,7 +111,7 @@ def scoring_work(timing: Timing) -> Work:
     return work_of_batch(
         experiment.model,
         timing.vocabulary_size,
-        evaluation.score or training.predict,
+        goal_of(experiment, evaluation.score),
         evaluation.batch_size or training.batch_size,
         clipped=False,
     )

@@ -1,4 +1,4 @@
-"""Parameters and FLOPs of every model family, in closed form, from the spec alone.
+"""Parameters and FLOPs of every model that predicts the next token, in closed form, from the spec alone.
 
 Conventions (see docs/decisions/0001-accounts.md):
 
@@ -24,7 +24,7 @@ from tlm_sweeps.spec.models import (
     BlockModel,
     LinearModel,
     MlpModel,
-    ModelSpec,
+    NextTokenModel,
     TransformerModel,
     depth_of,
     ffn_width_of,
@@ -64,7 +64,7 @@ class TrainFlops:
         return {"matmul": self.matmul, "6nd": self.six_nd, "2nd": self.two_nd}
 
 
-def n_params(model: ModelSpec, vocabulary_size: int) -> int:
+def n_params(model: NextTokenModel, vocabulary_size: int) -> int:
     """Trainable parameters, embeddings included, a tied head counted once.
 
     >>> n_params(LinearModel(kind="linear", width=128, context=128), 65)
@@ -88,7 +88,7 @@ def n_params(model: ModelSpec, vocabulary_size: int) -> int:
             assert_never(model)
 
 
-def n_params_non_embedding(model: ModelSpec, vocabulary_size: int) -> int:
+def n_params_non_embedding(model: NextTokenModel, vocabulary_size: int) -> int:
     """Parameters without the token and position tables; an untied head stays, since it multiplies.
 
     >>> n_params_non_embedding(LinearModel(kind="linear", width=128, context=128), 65)
@@ -98,7 +98,7 @@ def n_params_non_embedding(model: ModelSpec, vocabulary_size: int) -> int:
     return n_params(model, vocabulary_size) - vocabulary_size * width_of(model) - positions
 
 
-def forward_flops_per_window(model: ModelSpec, vocabulary_size: int, predict: Predict) -> int:
+def forward_flops_per_window(model: NextTokenModel, vocabulary_size: int, predict: Predict) -> int:
     """Matrix-multiply FLOPs of one window's forward pass, scoring its last position or all of them."""
     width = width_of(model)
     match model:
@@ -115,7 +115,7 @@ def forward_flops_per_window(model: ModelSpec, vocabulary_size: int, predict: Pr
             assert_never(model)
 
 
-def train_flops_per_window(model: ModelSpec, vocabulary_size: int, predict: Predict) -> TrainFlops:
+def train_flops_per_window(model: NextTokenModel, vocabulary_size: int, predict: Predict) -> TrainFlops:
     """Training FLOPs of one window (forward and backward) in the three accounts."""
     positions = model.context
     return TrainFlops(

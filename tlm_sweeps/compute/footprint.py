@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tlm_sweeps.compute.counting import forward_flops_per_window
-from tlm_sweeps.compute.facts import CorpusFacts
+from tlm_sweeps.compute.facts import TextFacts
+from tlm_sweeps.compute.goals import forward_flops_per_window, goal_of
 from tlm_sweeps.compute.matching import Matched
 from tlm_sweeps.compute.rates import Machine, seconds_for
 from tlm_sweeps.compute.steps import evaluation_steps, evaluation_windows
@@ -11,7 +11,7 @@ from tlm_sweeps.compute.work import Work, together, work_of_batch
 from tlm_sweeps.spec.experiment import ExperimentSpec
 
 
-def evaluation_flops(experiment: ExperimentSpec, facts: CorpusFacts, evaluations: int) -> int:
+def evaluation_flops(experiment: ExperimentSpec, facts: TextFacts, evaluations: int) -> int:
     """Matrix-multiply FLOPs of so many evaluations on the valid split and one on the test split."""
     valid = evaluation_windows(experiment, facts.n_valid)
     test = evaluation_windows(experiment, facts.n_test)
@@ -19,12 +19,13 @@ def evaluation_flops(experiment: ExperimentSpec, facts: CorpusFacts, evaluations
     return window * (evaluations * valid.count + test.count)
 
 
-def predicted_seconds(facts: CorpusFacts, matched: Matched, machine: Machine) -> float:
+def predicted_seconds(facts: TextFacts, matched: Matched, machine: Machine) -> float:
     """Seconds that a run takes on one core, evaluations included; with precision `auto`, in the faster one."""
     experiment, steps = matched.experiment, matched.steps
     model, training = experiment.model, experiment.training
     windows = steps.windows_after(steps.total) / steps.total
-    step = work_of_batch(model, facts.vocabulary_size, training.predict, windows, clipped=training.clip is not None)
+    goal, clipped = goal_of(experiment), training.clip is not None
+    step = work_of_batch(model, facts.vocabulary_size, goal, windows, clipped=clipped)
     evaluations = len(evaluation_steps(experiment, steps))
     valid, test = (_scoring(experiment, facts, n_tokens) for n_tokens in (facts.n_valid, facts.n_test))
     scoring = together(valid.times(evaluations), test)
@@ -34,7 +35,7 @@ def predicted_seconds(facts: CorpusFacts, matched: Matched, machine: Machine) ->
     )
 
 
-def _scoring(experiment: ExperimentSpec, facts: CorpusFacts, n_tokens: int) -> Work:
+def _scoring(experiment: ExperimentSpec, facts: TextFacts, n_tokens: int) -> Work:
     """What one evaluation on a split asks."""
     windows = evaluation_windows(experiment, n_tokens)
     batches = -(-windows.count // (experiment.evaluation.batch_size or experiment.training.batch_size))

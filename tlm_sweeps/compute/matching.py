@@ -11,12 +11,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from tlm_sweeps.compute.counting import TrainFlops, train_flops_per_window
-from tlm_sweeps.compute.facts import CorpusFacts
+from tlm_sweeps.compute.counting import TrainFlops
+from tlm_sweeps.compute.encoder_facts import PassageFacts
+from tlm_sweeps.compute.facts import TextFacts
+from tlm_sweeps.compute.goals import goal_of, train_flops_per_window
 from tlm_sweeps.compute.steps import Steps, windows_per_epoch
 from tlm_sweeps.errors import Problem
+from tlm_sweeps.spec.encoders import BertModel, encoder_ffn_width_of
 from tlm_sweeps.spec.experiment import ExperimentSpec
-from tlm_sweeps.spec.models import BlockModel, ModelSpec, ffn_width_of, kv_heads_of
+from tlm_sweeps.spec.families import ModelSpec
+from tlm_sweeps.spec.masking import MaskingSpec
+from tlm_sweeps.spec.models import BlockModel, ffn_width_of, kv_heads_of
 from tlm_sweeps.spec.sweep import Account, BudgetSpec
 from tlm_sweeps.units import format_flops
 
@@ -34,24 +39,24 @@ class Matched:
     """As the setting said; None where epochs were solved."""
 
 
-def flops_after(experiment: ExperimentSpec, facts: CorpusFacts, steps: Steps, step: int) -> TrainFlops:
+def flops_after(experiment: ExperimentSpec, facts: TextFacts, steps: Steps, step: int) -> TrainFlops:
     """Training FLOPs spent by the first `step` steps of a run."""
     return cost_of_window(experiment, facts).times(steps.windows_after(step))
 
 
-def steps_within(experiment: ExperimentSpec, facts: CorpusFacts, budget_flops: int, account: Account) -> Steps:
+def steps_within(experiment: ExperimentSpec, facts: TextFacts, budget_flops: int, account: Account) -> Steps:
     """The longest run that spends at most the budget: the inverse of `flops_after`."""
     windows = budget_flops // cost_of_window(experiment, facts).of(account)
     shape = _steps(experiment, facts, total=0)
     return _steps(experiment, facts, total=shape.within(windows))
 
 
-def flops_at(experiment: ExperimentSpec, facts: CorpusFacts, width: int, account: Account) -> int:
+def flops_at(experiment: ExperimentSpec, facts: TextFacts, width: int, account: Account) -> int:
     """Training FLOPs of the asked epochs at a width."""
     return cost_of_window(with_width(experiment, width), facts).of(account) * _windows_asked(experiment, facts)
 
 
-def width_near(experiment: ExperimentSpec, facts: CorpusFacts, budget_flops: int, account: Account) -> int:
+def width_near(experiment: ExperimentSpec, facts: TextFacts, budget_flops: int, account: Account) -> int:
     """The width whose cost at the asked epochs is nearest to the budget: the inverse of `flops_at`.
 
     A multiple of what heads and positions need; 0 when even the smallest such width is out of reach by half.
@@ -74,7 +79,7 @@ def width_near(experiment: ExperimentSpec, facts: CorpusFacts, budget_flops: int
 
 
 def match_budget(
-    experiment: ExperimentSpec, facts: CorpusFacts, budget: BudgetSpec | None, budget_flops: int | None
+    experiment: ExperimentSpec, facts: TextFacts, budget: BudgetSpec | None, budget_flops: int | None
 ) -> Matched | Problem:
     """Solve what the budget leaves open.
 
@@ -103,6 +108,8 @@ def match_budget(
 def width_multiple(experiment: ExperimentSpec) -> int:
     """What a width must be a multiple of: the heads, and pairs within a head for RoPE or within sinusoids."""
     model = experiment.model
+    if isinstance(model, BertModel):
+        return model.heads
     if not isinstance(model, BlockModel):
         return 1
     match model.positions:
@@ -121,16 +128,19 @@ def with_width(experiment: ExperimentSpec, width: int) -> ExperimentSpec:
 
 def closed(model: ModelSpec) -> ModelSpec:
     """The same model with its defaults that follow from other fields written out, so that equal models are equal."""
+    if isinstance(model, BertModel):
+        ratio = BertModel.model_fields["ffn_ratio"].default  # without effect beside a width, so the same in all
+        return model.model_copy(update={"ffn_width": encoder_ffn_width_of(model), "ffn_ratio": ratio})
     if not isinstance(model, BlockModel):
         return model
     follows = {"kv_heads": kv_heads_of(model), "ffn_width": ffn_width_of(model), "ffn_ratio": None}
     return model.model_copy(update=follows)
 
 
-def cost_of_window(experiment: ExperimentSpec, facts: CorpusFacts) -> TrainFlops:
+def cost_of_window(experiment: ExperimentSpec, facts: TextFacts) -> TrainFlops:
     """Training FLOPs of one window."""
-    model, predict = experiment.model, experiment.training.predict
-    return _cost_of_window(model, facts.vocabulary_size, predict)  # pyright: ignore[reportArgumentType] a frozen model has a hash
+    model, goal = experiment.model, goal_of(experiment)
+    return _cost_of_window(model, facts.vocabulary_size, goal)  # pyright: ignore[reportArgumentType] a frozen model has a hash
 
 
 _cost_of_window = lru_cache(maxsize=1024)(train_flops_per_window)
@@ -138,25 +148,25 @@ _closed = lru_cache(maxsize=1024)(closed)
 """Remembered: thousands of settings share a few models, and a sweep asks again at every step that it hears of."""
 
 
-def _steps(experiment: ExperimentSpec, facts: CorpusFacts, total: int) -> Steps:
+def _steps(experiment: ExperimentSpec, facts: TextFacts, total: int) -> Steps:
     return Steps(experiment.training.batch_size, windows_per_epoch(experiment, facts), total)
 
 
-def _windows_asked(experiment: ExperimentSpec, facts: CorpusFacts) -> int:
+def _windows_asked(experiment: ExperimentSpec, facts: TextFacts) -> int:
     epochs = experiment.training.epochs
     if epochs is None:
         raise ValueError("training.epochs is neither given nor solved")
     return max(1, round(Fraction(epochs) * windows_per_epoch(experiment, facts)))
 
 
-def _as_asked(experiment: ExperimentSpec, facts: CorpusFacts) -> Matched:
+def _as_asked(experiment: ExperimentSpec, facts: TextFacts) -> Matched:
     shape = _steps(experiment, facts, total=0)
     epochs, rest = divmod(_windows_asked(experiment, facts), shape.windows_per_epoch)
     total = epochs * shape.per_epoch + -(-rest // shape.batch_size)
     return _matched(experiment, facts, _steps(experiment, facts, total), asked=experiment.training.epochs)
 
 
-def _spent(experiment: ExperimentSpec, facts: CorpusFacts, budget: BudgetSpec, budget_flops: int) -> Matched | Problem:
+def _spent(experiment: ExperimentSpec, facts: TextFacts, budget: BudgetSpec, budget_flops: int) -> Matched | Problem:
     steps = steps_within(experiment, facts, budget_flops, budget.account)
     if steps.total == 0:
         step_flops = cost_of_window(experiment, facts).of(budget.account) * steps.windows_after(1)
@@ -178,7 +188,7 @@ def _spent(experiment: ExperimentSpec, facts: CorpusFacts, budget: BudgetSpec, b
 
 
 def _at_solved_width(
-    experiment: ExperimentSpec, facts: CorpusFacts, budget: BudgetSpec, budget_flops: int
+    experiment: ExperimentSpec, facts: TextFacts, budget: BudgetSpec, budget_flops: int
 ) -> Matched | Problem:
     asked = experiment.training.epochs
     width = width_near(experiment, facts, budget_flops, budget.account)
@@ -216,8 +226,11 @@ def _at_most(matched: Matched, budget: BudgetSpec, budget_flops: int) -> Matched
     )
 
 
-def _matched(experiment: ExperimentSpec, facts: CorpusFacts, steps: Steps, asked: float | None) -> Matched:
-    training = experiment.training.model_copy(update={"epochs": steps.epochs_after(steps.total)})
+def _matched(experiment: ExperimentSpec, facts: TextFacts, steps: Steps, asked: float | None) -> Matched:
+    solved: dict[str, object] = {"epochs": steps.epochs_after(steps.total)}
+    if isinstance(experiment.model, BertModel):
+        solved["masking"] = experiment.training.masking or MaskingSpec()
+    training = experiment.training.model_copy(update=solved)
     model = _closed(experiment.model)  # pyright: ignore[reportArgumentType] the same
     return Matched(
         experiment=experiment.model_copy(update={"training": training, "model": model}),
@@ -227,8 +240,10 @@ def _matched(experiment: ExperimentSpec, facts: CorpusFacts, steps: Steps, asked
     )
 
 
-def _shortness(experiment: ExperimentSpec, facts: CorpusFacts) -> Problem | None:
+def _shortness(experiment: ExperimentSpec, facts: TextFacts) -> Problem | None:
     context = experiment.model.context
+    if isinstance(facts, PassageFacts):
+        return None  # of passages there is always one
     for split, tokens in (("train", facts.n_train), ("valid", facts.n_valid), ("test", facts.n_test)):
         if tokens <= context:
             return Problem(

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from tlm_sweeps.compute.counting import n_params
-from tlm_sweeps.compute.facts import CorpusFacts
+from tlm_sweeps.compute.encoder_facts import PassageFacts
+from tlm_sweeps.compute.encoder_likeness import image_channels, like
+from tlm_sweeps.compute.facts import TextFacts
+from tlm_sweeps.compute.goals import goal_of, n_params, targets_per_window
+from tlm_sweeps.spec.encoders import BertModel
 from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.models import (
     AttentionModel,
@@ -37,7 +40,7 @@ _LOGITS_KEPT = 4
 """Logits, their log-softmax, and the gradients of both."""
 
 
-def memory_bytes(experiment: ExperimentSpec, facts: CorpusFacts) -> int:
+def memory_bytes(experiment: ExperimentSpec, facts: TextFacts) -> int:
     """Most memory that a worker holds while it trains this experiment, in bytes.
 
     Resident memory, with what workers share. Of one run: a stack on a GPU is not meant.
@@ -65,8 +68,23 @@ def _held_between_passes(experiment: ExperimentSpec, vocabulary_size: int) -> fl
             mixing = (depth_of(model) - is_last) * _attention_weights(experiment, model)
             scored = batch if is_last else positions
             return positions * (blocks + ends + mixing) + _logits(scored, vocabulary_size)
+        case BertModel():
+            return _held_by_encoder(experiment, model, vocabulary_size)
         case _:
             assert_never(model)
+
+
+def _held_by_encoder(experiment: ExperimentSpec, model: BertModel, vocabulary_size: int) -> float:
+    """As a transformer's that predicts last positions; each image of a convolution is held four times.
+
+    A guess: no worker's memory was fitted yet.
+    """
+    batch, width, alike = experiment.training.batch_size, width_of(model), like(model)
+    share = 0.5 if experiment.training.precision == "bf16" else 1.0
+    blocks = model.depth * share * _block(alike) + model.depth * _attention_weights(experiment, alike)
+    ends = share * (14 * width + 4 * width * image_channels(model))
+    scored = batch * targets_per_window(model, goal_of(experiment))
+    return batch * model.context * (blocks + ends) + _logits(scored, vocabulary_size)
 
 
 def _block(model: BlockModel) -> float:
@@ -92,7 +110,8 @@ def _logits(rows: int, vocabulary_size: int) -> int:
     return _LOGITS_KEPT * (whole if whole <= LOGITS_AT_ONCE else LOGITS_AT_ONCE // 4)
 
 
-def _corpus_bytes(facts: CorpusFacts) -> int:
+def _corpus_bytes(facts: TextFacts) -> int:
     """Token ids in the cache's smallest type: pages of files, which all workers share."""
     size = 1 if facts.vocabulary_size <= 2**8 else 2 if facts.vocabulary_size <= 2**16 else 4
-    return size * (facts.n_train + facts.n_valid + facts.n_test)
+    length = facts.length if isinstance(facts, PassageFacts) else 1
+    return size * length * (facts.n_train + facts.n_valid + facts.n_test)

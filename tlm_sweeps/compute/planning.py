@@ -11,9 +11,9 @@ from functools import partial
 from typing import Any
 
 from tlm_sweeps.compute.collecting import without_collecting
-from tlm_sweeps.compute.counting import n_params, n_params_non_embedding
-from tlm_sweeps.compute.facts import CorpusFacts
+from tlm_sweeps.compute.facts import TextFacts
 from tlm_sweeps.compute.footprint import evaluation_flops, predicted_seconds
+from tlm_sweeps.compute.goals import goal_of, n_params, n_params_non_embedding, targets_per_window
 from tlm_sweeps.compute.matching import Matched, match_budget
 from tlm_sweeps.compute.memory import memory_bytes
 from tlm_sweeps.compute.rates import Machine
@@ -21,7 +21,7 @@ from tlm_sweeps.compute.steps import evaluation_steps
 from tlm_sweeps.errors import InputError, Problem
 from tlm_sweeps.spec.composition import composer
 from tlm_sweeps.spec.contradictions import contradictions
-from tlm_sweeps.spec.experiment import CorpusSpec, ExperimentSpec, TrainingSpec
+from tlm_sweeps.spec.experiment import ExperimentSpec, TrainingSpec
 from tlm_sweeps.spec.fingerprint import fingerprint
 from tlm_sweeps.spec.space import Choices, Range
 from tlm_sweeps.spec.sweep import SweepSpec
@@ -37,7 +37,8 @@ _OF_NO_COST = ("learning_rate", "betas", "weight_decay", "schedule")
 """Training fields that change neither FLOPs nor bytes nor seconds: settings that differ in these only cost alike."""
 _OF_COST = tuple(name for name in TrainingSpec.model_fields if name not in _OF_NO_COST)
 
-FactsOf = Callable[[CorpusSpec], CorpusFacts]
+FactsOf = Callable[[ExperimentSpec], TextFacts]
+"""What is known of the text that an experiment reads."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,8 @@ def ensure_text(spec: SweepSpec, facts_of: FactsOf) -> None:
     Raises:
         InputError: when it cannot be had.
     """
-    if not any(name.startswith("corpus.") for name in spec.search):
-        facts_of(spec.experiment.corpus)
+    if not any(name.startswith(("corpus.", "passages.")) for name in spec.search):
+        facts_of(spec.experiment)
 
 
 def plan_trial(
@@ -139,7 +140,7 @@ def plan_trial(
 
 
 def _planner(
-    spec: SweepSpec, facts_of: FactsOf, cost_of: Callable[[Matched, CorpusFacts], Cost]
+    spec: SweepSpec, facts_of: FactsOf, cost_of: Callable[[Matched, TextFacts], Cost]
 ) -> Callable[[Mapping[str, Any], str | None], PlannedTrial]:
     """A function that plans a setting under a baseline's name or none; what all settings share is made once."""
     composed, first_budget = composer(spec), budgets(spec)[0]
@@ -155,7 +156,7 @@ def _planner(
             found = error.problems[0]
         if isinstance(found, Problem):
             return PlannedTrial(dict(settings), baseline, budget_flops, experiment, None, None, found)
-        cost = cost_of(found, facts_of(found.experiment.corpus))
+        cost = cost_of(found, facts_of(found.experiment))
         return PlannedTrial(dict(settings), baseline, budget_flops, experiment, found, cost, None)
 
     return plan_one
@@ -272,18 +273,18 @@ def _match(
 ) -> Matched | Problem:
     if wrong := contradictions(experiment):
         return wrong[0]
-    matched = match_budget(experiment, facts_of(experiment.corpus), spec.budget, budget_flops)
+    matched = match_budget(experiment, facts_of(experiment), spec.budget, budget_flops)
     if isinstance(matched, Problem) or experiment.model.width is not None:
         return matched
     wrong = contradictions(matched.experiment)  # A width that was open is judged only now.
     return wrong[0] if wrong else matched
 
 
-def _cost_reader(machine: Machine) -> Callable[[Matched, CorpusFacts], Cost]:
+def _cost_reader(machine: Machine) -> Callable[[Matched, TextFacts], Cost]:
     """A function that counts what costs alike once: 0.06 ms for 1.5 ms, in a space of 20,000 cells."""
     known: dict[tuple[Any, ...], Cost] = {}
 
-    def cost_of(matched: Matched, facts: CorpusFacts) -> Cost:
+    def cost_of(matched: Matched, facts: TextFacts) -> Cost:
         experiment = matched.experiment
         training = (getattr(experiment.training, name) for name in _OF_COST)
         key = (experiment.model, *training, experiment.evaluation, matched.steps, facts)
@@ -295,16 +296,15 @@ def _cost_reader(machine: Machine) -> Callable[[Matched, CorpusFacts], Cost]:
     return cost_of
 
 
-def _cost(matched: Matched, facts: CorpusFacts, machine: Machine) -> Cost:
+def _cost(matched: Matched, facts: TextFacts, machine: Machine) -> Cost:
     experiment, steps = matched.experiment, matched.steps
     windows = steps.windows_after(steps.total)
-    context = experiment.model.context
     return Cost(
         n_params=n_params(experiment.model, facts.vocabulary_size),
         n_params_non_embedding=n_params_non_embedding(experiment.model, facts.vocabulary_size),
         evaluation_flops=evaluation_flops(experiment, facts, len(evaluation_steps(experiment, steps))),
         memory_bytes=memory_bytes(experiment, facts),
         predicted_seconds=predicted_seconds(facts, matched, machine),
-        positions=windows * context,
-        targets=windows * (context if experiment.training.predict == "all" else 1),
+        positions=windows * experiment.model.context,
+        targets=windows * targets_per_window(experiment.model, goal_of(experiment)),
     )

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
-from tlm_sweeps.compute.facts import CorpusFacts
+from tlm_sweeps.compute.encoder_counting import MaskedTokens
+from tlm_sweeps.compute.encoder_facts import PassageFacts
+from tlm_sweeps.compute.facts import TextFacts
+from tlm_sweeps.compute.goals import Goal, goal_of
 from tlm_sweeps.spec.experiment import ExperimentSpec
 
 
@@ -47,12 +49,14 @@ class Steps:
         return epochs * self.per_epoch + rest // self.batch_size
 
 
-def windows_per_epoch(experiment: ExperimentSpec, facts: CorpusFacts) -> int:
+def windows_per_epoch(experiment: ExperimentSpec, facts: TextFacts) -> int:
     """Windows that count as one epoch; 0 when the train split is too short for one.
 
     With replacement: as the spec says, by default one pass of positions. Shuffled: the disjoint windows that fit
-    whatever the offset (0 ≤ offset < context) at which the pass begins.
+    whatever the offset (0 ≤ offset < context) at which the pass begins. Passages: all of them, once.
     """
+    if isinstance(facts, PassageFacts):
+        return facts.n_train
     training, context = experiment.training, experiment.model.context
     if training.windows == "shuffled":
         return max(0, (facts.n_train - 1) // context - 1)
@@ -75,17 +79,24 @@ def evaluation_steps(experiment: ExperimentSpec, steps: Steps) -> tuple[int, ...
 
 @dataclass(frozen=True)
 class EvaluationWindows:
-    """Which windows of a split are scored: `count` of them, `stride` apart from position 0."""
+    """Which windows of a split are scored: `count` of them, `stride` tokens (or passages) apart from the first."""
 
     count: int
     stride: int
-    score: Literal["last", "all"]
+    score: Goal
 
 
 def evaluation_windows(experiment: ExperimentSpec, n_tokens: int) -> EvaluationWindows:
-    """The windows on which a split of `n_tokens` tokens is scored; `count` is 0 when it is too short for one."""
+    """The windows on which a split is scored; `count` is 0 when it is too short for one.
+
+    Args:
+        experiment: which windows, and what they are scored on.
+        n_tokens: of the split; its passages, where pieces are masked.
+    """
     evaluation, context = experiment.evaluation, experiment.model.context
-    score = evaluation.score or experiment.training.predict
+    score = goal_of(experiment, evaluation.score)
+    if isinstance(score, MaskedTokens):
+        return EvaluationWindows(min(n_tokens, evaluation.windows or n_tokens), 1, score)
     stride = evaluation.stride or (1 if score == "last" else context)
     whole = max(0, (n_tokens - context - 1) // stride + 1)
     return EvaluationWindows(min(whole, evaluation.windows or whole), stride, score)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from typing import NamedTuple, assert_never
 
-from tlm_sweeps.compute.counting import Predict, n_params
+from tlm_sweeps.compute.encoder_counting import MaskedTokens
+from tlm_sweeps.compute.encoder_likeness import image_channels, like
+from tlm_sweeps.compute.goals import Goal, forward_flops_per_window, n_params, targets_per_window
+from tlm_sweeps.spec.encoders import BertModel
+from tlm_sweeps.spec.families import ModelSpec
 from tlm_sweeps.spec.models import (
     AttentionModel,
     BlockModel,
     LinearModel,
     MlpModel,
-    ModelSpec,
     TransformerModel,
     depth_of,
     ffn_width_of,
@@ -72,13 +75,13 @@ def together(*parts: Work) -> Work:
     return Work(*map(sum, zip(*parts, strict=True)))
 
 
-def work_of_batch(model: ModelSpec, vocabulary_size: int, score: Predict, windows: float, *, clipped: bool) -> Work:
+def work_of_batch(model: ModelSpec, vocabulary_size: int, score: Goal, windows: float, *, clipped: bool) -> Work:
     """What one batch asks.
 
     Args:
         model: its width given.
         vocabulary_size: kinds of tokens.
-        score: whether logits are wanted at each window's last position or at all.
+        score: where in each window logits are wanted.
         windows: of the batch; a fraction where the batches of a run are averaged.
         clipped: whether a step clips its gradients.
     """
@@ -91,11 +94,17 @@ def work_of_batch(model: ModelSpec, vocabulary_size: int, score: Predict, window
             layers = together(_mlp(model, windows), _dense(windows, model.hidden, vocabulary_size))
             outputs = windows
         case AttentionModel() | TransformerModel():
-            outputs = windows * (model.context if score == "all" else 1)
+            outputs = windows * targets_per_window(model, score)
             full = _block(model, windows, model.context).times(depth_of(model) - 1)
             last = _block(model, windows, outputs / windows)
             head = _dense(outputs, width, vocabulary_size)
             layers = together(full, last, head, Work(layers=2, activations=outputs * width))
+        case BertModel():
+            outputs = windows * targets_per_window(model, score)
+            full = _block(like(model), windows, model.context).times(model.depth - 1)
+            last = _block(like(model), windows, outputs / windows)
+            head = together(_dense(outputs, width, width), _dense(outputs, width, vocabulary_size))
+            layers = together(full, last, head, _ends_of_encoder(model, windows, outputs))
         case _:
             assert_never(model)
     rest = Work(
@@ -117,6 +126,27 @@ def _dense(rows: float, inputs: int, outputs: int) -> Work:
         matmul_numbers=numbers,
         ragged=numbers if inputs % _HALF or outputs % _HALF else 0,
     )
+
+
+def _ends_of_encoder(model: BertModel, windows: float, outputs: float) -> Work:
+    """Norms before and after the blocks, and the convolutions between: priced as products with as many FLOPs."""
+    numbers = windows * model.context * width_of(model)
+    images = numbers * image_channels(model)
+    layers = 0 if model.convolution is None else model.convolution.layers + 1
+    plain = model.model_copy(update={"convolution": None})
+    own_flops = _encoder_flops(model) - _encoder_flops(plain)
+    return Work(
+        layers=3 + 2 * layers,
+        matmul_flops=windows * own_flops,
+        matmul_numbers=2 * images,
+        activations=numbers + 2 * outputs * width_of(model) + 2 * images,
+        curved=images + outputs * width_of(model),
+        dropped=numbers if model.dropout else 0,
+    )
+
+
+def _encoder_flops(model: BertModel) -> int:
+    return forward_flops_per_window(model, 1, MaskedTokens(1))
 
 
 def _mlp(model: MlpModel, rows: float) -> Work:

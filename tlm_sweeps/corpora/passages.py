@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, UInt16
+from jaxtyping import UInt16
 
 from tlm_sweeps.compute.encoder_facts import PassageFacts
 from tlm_sweeps.corpora import framing
 from tlm_sweeps.corpora.array_entries import Array, arrays_fingerprint, publish_kept, read_facts, read_kept
 from tlm_sweeps.corpora.articles import read_articles, splitting_identity
 from tlm_sweeps.corpora.entries import entry_folder
+from tlm_sweeps.corpora.passage_arrays import Passages
 from tlm_sweeps.corpora.pieces import WordPieces
 from tlm_sweeps.corpora.sources import Source, find_source
 from tlm_sweeps.corpora.splitting import SPLIT_NAMES
@@ -35,22 +35,6 @@ FORMAT = 1
 _PLACE = "experiment.passages"
 
 Pieces = UInt16[np.ndarray, " _"]
-
-
-@dataclass(frozen=True, eq=False)
-class Passages:
-    """A corpus cut into passages. The arrays are read-only and memory-mapped."""
-
-    facts: PassageFacts
-    pieces: WordPieces
-    train: UInt16[np.ndarray, "train t"]
-    """In the order of `PassagesSpec`: the first N of it are what `first_passages: N` keeps."""
-    valid: UInt16[np.ndarray, "valid t"]
-    test: UInt16[np.ndarray, "test t"]
-
-    def is_real(self, rows: UInt16[np.ndarray, "passages t"]) -> Bool[np.ndarray, "passages t"]:
-        """Which positions of passages are no padding."""
-        return framing.is_real(self.pieces, rows)
 
 
 def open_passages(corpus: CorpusSpec, spec: PassagesSpec, data_dir: Path | None = None) -> Passages:

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import assert_never, overload
 
+from tlm_sweeps.models.encoder_heads import MaskedLanguageModel
 from tlm_sweeps.models.language_model import LanguageModel
 from tlm_sweeps.models.layers import Precision
 from tlm_sweeps.models.linear import Linear
 from tlm_sweeps.models.mlp import Mlp
 from tlm_sweeps.models.transformer import Transformer
-from tlm_sweeps.spec.models import AttentionModel, LinearModel, MlpModel, ModelSpec, TransformerModel
+from tlm_sweeps.spec.encoders import BertModel
+from tlm_sweeps.spec.families import ModelSpec
+from tlm_sweeps.spec.models import AttentionModel, LinearModel, MlpModel, NextTokenModel, TransformerModel
+
+TrainableModel = LanguageModel | MaskedLanguageModel
+"""What a run trains: it predicts the next token, or masked pieces."""
 
 
-def build(model: ModelSpec, vocabulary_size: int, precision: Precision = "fp32") -> LanguageModel:
-    """The module, its weights drawn from torch's global generator.
+@overload
+def build(model: NextTokenModel, vocabulary_size: int, precision: Precision = "fp32") -> LanguageModel: ...
+
+
+@overload
+def build(model: BertModel, vocabulary_size: int, precision: Precision = "fp32") -> MaskedLanguageModel: ...
+
+
+def build(model: ModelSpec, vocabulary_size: int, precision: Precision = "fp32") -> TrainableModel:
+    """The module, its weights drawn from torch's global generator; an encoder has the head that predicts pieces.
 
     Args:
         model: its width is given.
@@ -27,5 +41,7 @@ def build(model: ModelSpec, vocabulary_size: int, precision: Precision = "fp32")
             return Mlp(model, vocabulary_size, precision)
         case AttentionModel() | TransformerModel():
             return Transformer(model, vocabulary_size, precision)
+        case BertModel():
+            return MaskedLanguageModel(model, vocabulary_size, precision)
         case _:
             assert_never(model)

@@ -20,6 +20,7 @@ def caveats(results: SweepResults, ranked: Sequence[TrialResult]) -> list[str]:
         _unequal_spending(results, ranked),
         _unequal_text(ranked),
         *_unequal_scoring(ranked),
+        _unequal_masking(ranked),
         *_at_the_edge(results, ranked),
     ]
     return [sentence for sentence in found if sentence]
@@ -71,13 +72,22 @@ def _unequal_scoring(ranked: Sequence[TrialResult]) -> list[str]:
     return list(dict.fromkeys(sentences))
 
 
+def _unequal_masking(ranked: Sequence[TrialResult]) -> str:
+    shares = sorted({setting_of(trial.records[0], "training.masking.share") for trial in ranked} - {None})
+    if len(shares) < 2:
+        return ""
+    listed = " and ".join(map(format_value, shares))
+    return f"The settings predict {listed} of the pieces: who sees less of a passage has the harder question."
+
+
 def _scoring(trial: TrialResult) -> str:
     record = trial.records[0]
     return str(setting_of(record, "evaluation.score") or setting_of(record, "training.predict") or "all")
 
 
 def _in_words(score: str) -> str:
-    return "the last position of each window" if score == "last" else "all positions of each window"
+    places = {"last": "the last position of each window", "masked": "masked pieces"}
+    return places.get(score, "all positions of each window")
 
 
 def _at_the_edge(results: SweepResults, ranked: Sequence[TrialResult]) -> list[str]:

@@ -13,7 +13,7 @@ from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.statistics import TrialResult, by_budget, indistinguishable, lead_over
 from tlm_sweeps.units import format_flops
 
-_UNITS = {"char": "nats per character", "word": "nats per word"}
+_UNITS = {"char": "nats per character", "word": "nats per word", "piece": "nats per masked piece"}
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,14 @@ def summary(results: SweepResults, n_ranked: int) -> str:
 
 
 def level_of(trial: TrialResult) -> str:
-    """`char` or `word`: what a target of this trial is."""
+    """`char`, `word` or `piece` (a masked one): what a target of this trial is."""
+    if setting_of(trial.records[0], "training.predict") == "masked":
+        return "piece"
     return str(setting_of(trial.records[0], "corpus.level") or "token")
 
 
 def for_reading(nll: float, level: str) -> str:
-    """An NLL in the unit of its level: bits per character, or perplexity.
+    """An NLL in the unit of its level: bits per character, or perplexity (of a masked piece: given what is around it).
 
     >>> for_reading(1.0, "char"), for_reading(1.0, "word")
     ('1.443 bits per character', 'perplexity 2.72')

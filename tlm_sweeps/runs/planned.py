@@ -21,7 +21,7 @@ def planned_runs(
     name: str,
 ) -> tuple[Record, ...]:
     """The waiting runs of a feasible proposal, one for each of these seeds; the other arguments as below."""
-    facts = facts_of(planned.matched.experiment.corpus) if planned.matched else None
+    facts = facts_of(planned.matched.experiment) if planned.matched else None
     origin = with_corpus(provenance, facts) if facts else provenance
     return tuple(planned_record(spec, proposal, planned, seed, origin, name) for seed in seeds)
 

@@ -175,7 +175,7 @@ class Coordinator:
     def _stack_key(self, record: Record) -> tuple[str, int] | None:
         """What runs must have in common to be trained as one: their shape, and the step they go on from."""
         matched = self._spending.plan(record.trial).matched
-        facts = self._facts_of(matched.experiment.corpus) if matched else None
+        facts = self._facts_of(matched.experiment) if matched else None
         key = stack_key(matched.experiment, matched.steps, facts) if matched and facts else None
         return None if key is None else (key, self._ledger.checkpoint_step(record.run_id))
 

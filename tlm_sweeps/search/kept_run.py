@@ -26,7 +26,7 @@ from tlm_sweeps.search.messages import (
 from tlm_sweeps.search.peak_memory import peak_bytes
 from tlm_sweeps.tracking.tracker import TrackedRun, Tracker, open_tracker
 from tlm_sweeps.training.checkpoint import SavedCheckpoint, load_newest_whole, save, save_model
-from tlm_sweeps.training.job import TokenisedCorpus, TrainingJob
+from tlm_sweeps.training.job import Text, TrainingJob
 from tlm_sweeps.training.loop import Diverged, finish
 from tlm_sweeps.training.state import RunState, start
 
@@ -57,7 +57,7 @@ class KeptRun:
     def _names(self) -> dict[str, Any]:
         return {"run_id": self.order.run_id, "lease": self.order.lease}
 
-    def take_up(self, corpus: TokenisedCorpus) -> None:
+    def take_up(self, corpus: Text) -> None:
         """Begin, or go on from the newest checkpoint that is whole."""
         order, device = self.order, torch.device(self.order.device)
         self._folder.mkdir(parents=True, exist_ok=True)

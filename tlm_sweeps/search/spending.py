@@ -55,7 +55,7 @@ class Spending:
         matched = self.plan(record.trial).matched
         if matched is None:
             return TrainFlops(0, 0, 0)
-        return flops_after(matched.experiment, self._facts_of(matched.experiment.corpus), matched.steps, step)
+        return flops_after(matched.experiment, self._facts_of(matched.experiment), matched.steps, step)
 
     def by(self, record: Record, step: int) -> int:
         """What a run has spent after so many steps."""

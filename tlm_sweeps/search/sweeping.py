@@ -12,7 +12,7 @@ from tlm_sweeps.compute.feasibility import ensure_feasible
 from tlm_sweeps.compute.gpus import gpus
 from tlm_sweeps.compute.machine import this_machine
 from tlm_sweeps.compute.planning import FactsOf
-from tlm_sweeps.corpora.facts import facts_reader
+from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs import provenance
 from tlm_sweeps.runs.folders import sweep_folder
@@ -122,5 +122,5 @@ def _ensure_same(spec: SweepSpec, ledger: Ledger, facts_of: FactsOf) -> None:
 
 def _corpora(spec: SweepSpec, facts_of: FactsOf) -> dict[str, str]:
     """Fingerprints of the texts that the sweep is known to read."""
-    facts = facts_of(spec.experiment.corpus)
+    facts = facts_of(spec.experiment)
     return {facts.name: facts.fingerprint}

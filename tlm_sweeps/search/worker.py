@@ -20,7 +20,9 @@ import torch
 
 from tlm_sweeps.compute.stacking import stack_key
 from tlm_sweeps.compute.steps import Steps
-from tlm_sweeps.corpora.opening import Corpus, open_corpus
+from tlm_sweeps.corpora.opening import Corpus
+from tlm_sweeps.corpora.passage_arrays import Passages
+from tlm_sweeps.corpora.texts import open_text, text_key
 from tlm_sweeps.runs.record import Measurement
 from tlm_sweeps.search.kept_run import KeptRun, job_of
 from tlm_sweeps.search.messages import (
@@ -37,8 +39,7 @@ from tlm_sweeps.search.messages import (
     TrainOrder,
 )
 from tlm_sweeps.search.peak_memory import forget_peak
-from tlm_sweeps.spec.experiment import CorpusSpec
-from tlm_sweeps.spec.fingerprint import fingerprint
+from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.training import allocator
 from tlm_sweeps.training.job import TrainingJob
 from tlm_sweeps.training.loop import Diverged, train
@@ -57,12 +58,12 @@ class Paused(Exception):
 
 
 class Worker:
-    """One end of the conversation, with the corpora it has opened."""
+    """One end of the conversation, with the texts it has opened."""
 
     def __init__(self, connection: Connection, data_dir: Path | None) -> None:
         self._connection = connection
         self._data_dir = data_dir
-        self._corpora: dict[str, Corpus] = {}
+        self._texts: dict[str, Corpus | Passages] = {}
 
     def work(self) -> None:
         """Train what is ordered until the coordinator hangs up."""
@@ -91,7 +92,7 @@ class Worker:
     def _train(self, runs: Sequence[KeptRun]) -> None:
         try:
             for run in runs:
-                run.take_up(self._corpus(run.order.experiment.corpus))
+                run.take_up(self._text(run.order.experiment))
             for run in runs:
                 run.track()
             self._follow(runs)
@@ -159,17 +160,17 @@ class Worker:
         steps = Steps(order.experiment.training.batch_size, order.windows_per_epoch, order.steps)
         job = TrainingJob(order.experiment, order.seed, steps)
         try:
-            seconds = seconds_per_step(job, self._corpus(order.experiment.corpus), torch.device(order.device))
+            seconds = seconds_per_step(job, self._text(order.experiment), torch.device(order.device))
         except Exception as error:  # noqa: BLE001 - a probe that fails only leaves the question open
             self._send(Probed(seconds={}, reason=f"{type(error).__name__}: {error}"))
         else:
             self._send(Probed(seconds=dict(seconds)))
 
-    def _corpus(self, spec: CorpusSpec) -> Corpus:
-        key = fingerprint(spec)
-        if key not in self._corpora:
-            self._corpora[key] = open_corpus(spec, self._data_dir)
-        return self._corpora[key]
+    def _text(self, experiment: ExperimentSpec) -> Corpus | Passages:
+        key = text_key(experiment)
+        if key not in self._texts:
+            self._texts[key] = open_text(experiment, self._data_dir)
+        return self._texts[key]
 
     def _send(self, message: Message) -> None:
         self._connection.send_bytes(message.model_dump_json().encode())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from tlm_sweeps.errors import Problem, nearest
+from tlm_sweeps.spec.contradiction import Contradiction
+from tlm_sweeps.spec.encoder_contradictions import of_encoder, of_no_encoder
+from tlm_sweeps.spec.encoders import BertModel, ConvolutionSpec, encoder_ffn_width_of
 from tlm_sweeps.spec.experiment import KNOWN_CORPORA, CorpusSpec, ExperimentSpec, SplitShares, TrainingSpec
 from tlm_sweeps.spec.models import (
     AttentionModel,
@@ -22,20 +24,6 @@ from tlm_sweeps.spec.yaml_scalars import write_scalar
 
 MOST_PARAMS = 10**11
 """A model beyond this is a slip of the keyboard: its weights alone would take 400 GB."""
-
-
-@dataclass(frozen=True)
-class Contradiction:
-    """Fields whose values cannot stand together."""
-
-    fields: tuple[str, ...]
-    """Dotted names of all fields that bear on it; the first is where a message points."""
-    message: str
-    hint: str
-
-    def problem(self) -> Problem:
-        """As a message, with the first field as its place."""
-        return Problem(self.message, self.fields[0], self.hint)
 
 
 def contradictions(experiment: ExperimentSpec) -> list[Problem]:
@@ -60,6 +48,10 @@ def find_contradictions(experiment: ExperimentSpec) -> list[Contradiction]:
         found += _of_window_targets(experiment)
     if isinstance(model, BlockModel):
         found += _of_block(model)
+    if isinstance(model, BertModel):
+        found += [*of_encoder(experiment, model), *(_of_heads(model, model.width) if model.width is not None else ())]
+    else:
+        found += of_no_encoder(experiment)
     if not any(each.fields[0] in {"model.heads", "model.kv_heads"} for each in found):
         found += _of_size(experiment)
     return found
@@ -160,8 +152,8 @@ def _of_block(model: BlockModel) -> Iterator[Contradiction]:
         yield Contradiction(("model.dropout_at", "model.kind"), message, "name every place once")
 
 
-def _of_heads(model: BlockModel, width: int) -> Iterator[Contradiction]:
-    needs_pairs = model.positions == "rope"
+def _of_heads(model: BlockModel | BertModel, width: int) -> Iterator[Contradiction]:
+    needs_pairs = isinstance(model, BlockModel) and model.positions == "rope"
     if width % model.heads:
         yield Contradiction(
             ("model.heads", "model.width", "model.kind"),
@@ -176,12 +168,12 @@ def _of_heads(model: BlockModel, width: int) -> Iterator[Contradiction]:
         )
 
 
-def _heads_hint(model: BlockModel, width: int, *, needs_pairs: bool) -> str:
+def _heads_hint(model: BlockModel | BertModel, width: int, *, needs_pairs: bool) -> str:
     """Widths and heads that cure the division and break nothing else."""
     unit = model.heads * (2 if needs_pairs else 1)
     below = width // unit * unit
     widths = " or ".join(str(each) for each in (below, below + unit) if each > 0)
-    shared = model.kv_heads or 1
+    shared = (model.kv_heads if isinstance(model, BlockModel) else None) or 1
     valid = [heads for heads in _divisors(width) if heads % shared == 0 and not (needs_pairs and width // heads % 2)]
     return f"width {widths}" + (f", or heads {_nearest_two(model.heads, valid)}" if valid else "")
 
@@ -232,3 +224,12 @@ def _rough_params(experiment: ExperimentSpec, width: int) -> float:
                 model
             )
             return depth_of(model) * block + float(model.context) * width
+        case BertModel():
+            block = (4.0 * width + 2.0 * encoder_ffn_width_of(model)) * width
+            return model.depth * block + float(model.context) * width + _rough_weights(model.convolution)
+
+
+def _rough_weights(convolution: ConvolutionSpec | None) -> float:
+    if convolution is None:
+        return 0.0
+    return float(convolution.layers) * math.prod(convolution.kernel) * convolution.channels**2

@@ -6,8 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from tlm_sweeps.spec.families import ModelSpec
 from tlm_sweeps.spec.fields import Count, Name, NonNegative, Part, Positive, Rate, Share, ShareOrNone
-from tlm_sweeps.spec.models import ModelSpec
+from tlm_sweeps.spec.masking import MaskingSpec
+from tlm_sweeps.spec.passages import PassagesSpec
+
+
+def _is_none(value: object) -> bool:
+    """What older specs have not is left out of theirs, so that their fingerprints and checkpoints stay as they are."""
+    return value is None
+
 
 KNOWN_CORPORA = ("python-docs", "tiny-shakespeare", "ptb", "wikitext-2", "wikipedia-subset")
 """Corpora that are known by name. Any other text comes by `path` or `hub`."""
@@ -95,8 +103,11 @@ class TrainingSpec(Part):
     precision: Literal["fp32", "bf16", "auto"] = "fp32"
     """What is computed in; weights, loss and optimizer stay float32. `bf16`: bfloat16, about twice as fast where the
     processor has it. `auto`: a few steps of each are timed once, and the whole sweep keeps the faster."""
-    predict: Literal["last", "all"] = "all"
-    """Targets of a window: its last position only (the study's) or all. Linear and MLP models have only `last`."""
+    predict: Literal["last", "all", "masked"] = "all"
+    """Targets of a window: its last position only (the study's) or all; linear and MLP models have only `last`. Bert
+    models have only `masked`: some of the pieces that they read."""
+    masking: MaskingSpec | None = Field(default=None, exclude_if=_is_none)
+    """How pieces are masked; bert models only. Default: the study's."""
 
 
 class EvaluationSpec(Part):
@@ -125,6 +136,8 @@ class ExperimentSpec(Part):
 
     corpus: CorpusSpec
     """The text."""
+    passages: PassagesSpec | None = Field(default=None, exclude_if=_is_none)
+    """How the text becomes passages of word pieces, in place of tokens; bert models only, which must have it."""
     model: ModelSpec
     """The architecture."""
     training: TrainingSpec = TrainingSpec()

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tlm_sweeps.errors import Problem, did_you_mean, nearest
-from tlm_sweeps.spec.field_names import ENGINE_KINDS, MODEL_KINDS
+from tlm_sweeps.spec.field_names import ALL_KINDS, ENGINE_KINDS, MODEL_KINDS, PIECES_KINDS
 from tlm_sweeps.spec.fields import Part
 from tlm_sweeps.spec.unknown_keys import unknown_key
 from tlm_sweeps.spec.yaml_scalars import OLD_BOOLEANS, AmbiguousScalarError, read_plain
@@ -77,7 +77,7 @@ def _path(error: ErrorDetails, data: Any) -> _Path:
     path: list[str | int] = []
     here: Any = data
     for each in error["loc"]:
-        is_branch = isinstance(here, dict) and here.get("kind") == each and each in {**MODEL_KINDS, **ENGINE_KINDS}
+        is_branch = isinstance(here, dict) and here.get("kind") == each and each in ALL_KINDS
         is_entry = isinstance(here, dict) and each in here and not is_branch
         is_item = isinstance(here, list) and isinstance(each, int) and each < len(here)
         if is_entry or is_item:
@@ -130,13 +130,13 @@ def _problem(errors: Sequence[ErrorDetails], path: _Path, root: type[Part], data
 def _unknown_kind(given: Any, path: _Path) -> Problem:
     """A part whose `kind` names nothing; an engine's that is no text is found at the kind itself."""
     kind, place = (given, path[:-1]) if path[-1:] == ("kind",) else (given["kind"], path)
-    kinds = ENGINE_KINDS if place == ("engine",) else MODEL_KINDS
+    kinds = ENGINE_KINDS if place == ("engine",) else PIECES_KINDS if place[-1:] == ("pieces",) else MODEL_KINDS
     return Problem(f"unknown kind {_shown(kind)}", ".".join(map(str, (*place, "kind"))), did_you_mean(str(kind), kinds))
 
 
 def _missing(path: _Path) -> Problem:
     name = str(path[-1])
-    example = _EXAMPLES.get(name)
+    example = "kind: trained" if path[-2:] == ("pieces", "kind") else _EXAMPLES.get(name)
     return Problem(
         f"missing `{'.'.join(map(str, path))}`", ".".join(map(str, path)), f"add e.g. `{example}`" if example else ""
     )

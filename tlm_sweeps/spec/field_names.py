@@ -9,8 +9,9 @@ from typing import Any, Union, get_args, get_origin
 
 from tlm_sweeps.errors import nearest
 from tlm_sweeps.spec.experiment import ExperimentSpec
+from tlm_sweeps.spec.families import ModelSpec
 from tlm_sweeps.spec.fields import Part
-from tlm_sweeps.spec.models import ModelSpec
+from tlm_sweeps.spec.passages import PiecesSpec
 from tlm_sweeps.spec.sweep import EngineSpec, OptunaEngine, SweepSpec
 
 SECTIONS = tuple(ExperimentSpec.model_fields)
@@ -52,6 +53,10 @@ MODEL_KINDS: dict[str, type[Part]] = _by_kind(ModelSpec)
 """Model families by the `kind` that names them in a spec."""
 ENGINE_KINDS: dict[str, type[Part]] = _by_kind(EngineSpec)
 """Engines by the `kind` that names them; without one it is Optuna."""
+PIECES_KINDS: dict[str, type[Part]] = _by_kind(PiecesSpec)
+"""Vocabularies of word pieces by the `kind` that names them."""
+ALL_KINDS: dict[str, type[Part]] = {**MODEL_KINDS, **ENGINE_KINDS, **PIECES_KINDS}
+"""Everything that a `kind` can name; no two share a name."""
 
 
 @cache
@@ -99,7 +104,7 @@ def parts_at(root: type[Part], data: Any, path: Sequence[str | int]) -> tuple[ty
         parts = tuple(part for info in fields for part in parts_in(info.annotation))
         data = data.get(name) if isinstance(data, dict) else None
         kind = data.get("kind") if isinstance(data, dict) else None
-        named = {**MODEL_KINDS, **ENGINE_KINDS}.get(kind) if isinstance(kind, str) else OptunaEngine
+        named = ALL_KINDS.get(kind) if isinstance(kind, str) else OptunaEngine
         parts = (named,) if named in parts else parts
     return parts
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from tlm_sweeps.spec.fields import Count, Part, Positive, Rate
 
@@ -85,7 +83,8 @@ class TransformerModel(BlockModel):
     """Number of blocks."""
 
 
-ModelSpec = Annotated[LinearModel | MlpModel | AttentionModel | TransformerModel, Field(discriminator="kind")]
+NextTokenModel = LinearModel | MlpModel | AttentionModel | TransformerModel
+"""The families that predict the token after what they read."""
 
 
 def depth_of(model: BlockModel) -> int:

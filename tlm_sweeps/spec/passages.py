@@ -1,4 +1,4 @@
-"""Word pieces and passages: how a text becomes what an encoder is pre-trained on. No part of `CorpusSpec` yet."""
+"""Word pieces and passages: how a text becomes what an encoder is pre-trained on."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ class TrainedPieces(Part):
     """A WordPiece vocabulary trained on the train part of the corpus: no network is needed."""
 
     kind: Literal["trained"] = "trained"
+    """Made of the corpus itself."""
     size: Annotated[int, Field(ge=1, le=2**16)] = 30_522
     """Pieces, the five special ones included; fewer where the text yields no more. 30,522 is the study's number."""
     alphabet: Count = 1_000
@@ -27,6 +28,7 @@ class PiecesFile(Part):
     """A WordPiece vocabulary in a local file, one piece a line, as in BERT's `vocab.txt`."""
 
     kind: Literal["file"] = "file"
+    """Read from this machine."""
     path: Annotated[str, Field(min_length=1)]
     """The file; it may be packed as .gz. The line number, from 0, is the piece's id."""
 
@@ -35,6 +37,7 @@ class PiecesOnHub(Part):
     """The `vocab.txt` of a repository on the Hugging Face Hub. Only this kind is ever downloaded."""
 
     kind: Literal["hub"] = "hub"
+    """Fetched once, then kept."""
     repository: Annotated[str, Field(min_length=1)] = STUDY_VOCABULARY[0]
     """`owner/model`. The default is the study's."""
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] = STUDY_VOCABULARY[1]
@@ -56,7 +59,7 @@ class PassagesSpec(Part):
     pieces: PiecesSpec = TrainedPieces()
     """The vocabulary."""
     length: Annotated[int, Field(ge=3)] = 128
-    """Positions of a passage, `[CLS]` and `[SEP]` included. 128 is the study's."""
+    """Positions of a passage, `[CLS]` and `[SEP]` included: as many as `model.context`. 128 is the study's."""
     first_passages: Count | None = None
     """Passages of train that are kept; a text that has fewer is refused. All when left out."""
     heldout_passages: Count | None = None

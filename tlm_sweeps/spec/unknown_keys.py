@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from tlm_sweeps.errors import Problem, did_you_mean
 from tlm_sweeps.spec.engines import METHODS
-from tlm_sweeps.spec.field_names import ALSO_CALLED, ENGINE_KINDS, MODEL_KINDS, parts_at, sweep_names
+from tlm_sweeps.spec.field_names import ALSO_CALLED, ENGINE_KINDS, MODEL_KINDS, PIECES_KINDS, parts_at, sweep_names
 from tlm_sweeps.spec.fields import Part
 
 _SURELY_MEANT = 0.8
@@ -40,8 +40,9 @@ def _hint(key: str, parents: Sequence[str | int], root: type[Part], data: Any) -
 
 
 def _of_other_kind(key: str, parts: Sequence[type[Part]], data: Any, parents: Sequence[str | int]) -> str:
-    """For a field that another kind of model or engine has."""
-    for what, kinds in (("a {} model", MODEL_KINDS), ("the engine {}", ENGINE_KINDS)):
+    """For a field that another kind of model, engine or vocabulary has."""
+    known = (("a {} model", MODEL_KINDS), ("the engine {}", ENGINE_KINDS), ("pieces of kind {}", PIECES_KINDS))
+    for what, kinds in known:
         have_it = [kind for kind, part in kinds.items() if key in part.model_fields]
         if not (parts and parts[0] in kinds.values() and have_it):
             continue
@@ -49,7 +50,8 @@ def _of_other_kind(key: str, parts: Sequence[type[Part]], data: Any, parents: Se
         if kinds is ENGINE_KINDS and (renamed := _renamed(key, data, parents)):
             return renamed
         have = "have" if len(have_it) > 1 or kinds is MODEL_KINDS else "has"
-        return f"{what.format(this)} has no `{key}` ({', '.join(have_it)} {have} it); remove it or change `kind`"
+        lacks = "have" if kinds is PIECES_KINDS else "has"
+        return f"{what.format(this)} {lacks} no `{key}` ({', '.join(have_it)} {have} it); remove it or change `kind`"
     return ""
 
 

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from tlm_sweeps.errors import RunError
 from tlm_sweeps.runs.record import Measurement
-from tlm_sweeps.training.job import TokenisedCorpus, TrainingJob
-from tlm_sweeps.training.state import CPU, Best, RunState, set_weights, start
+from tlm_sweeps.training.job import Text, TrainingJob
+from tlm_sweeps.training.state import CPU, Best, RunState, live_weights, set_weights, start
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,9 +65,7 @@ def save(state: RunState, folder: Path) -> SavedCheckpoint:
     return SavedCheckpoint(name, sha256, state.step)
 
 
-def load(
-    job: TrainingJob, corpus: TokenisedCorpus, folder: Path, saved: SavedCheckpoint, device: torch.device = CPU
-) -> RunState:
+def load(job: TrainingJob, corpus: Text, folder: Path, saved: SavedCheckpoint, device: torch.device = CPU) -> RunState:
     """The run as it was when this checkpoint was saved.
 
     Raises:
@@ -94,7 +92,7 @@ def load(
 
 def load_newest_whole(
     job: TrainingJob,
-    corpus: TokenisedCorpus,
+    corpus: Text,
     folder: Path,
     saved: Iterable[SavedCheckpoint],
     device: torch.device = CPU,
@@ -129,7 +127,7 @@ def save_model(state: RunState, folder: Path) -> tuple[Path, Path]:
 
 
 def _tensors(state: RunState) -> dict[str, Tensor]:
-    tensors = {f"model/{name}": each.detach() for name, each in state.module.named_parameters()}
+    tensors = {f"model/{name}": each.detach() for name, each in live_weights(state.module).items()}
     if state.best is not None and state.best.weights is not None:
         tensors |= {f"best/{name}": each for name, each in state.best.weights.items()}
     return _on_cpu(tensors | _moments(state) | {"loss_sum": state.loss_sum})
@@ -155,7 +153,7 @@ def _facts(state: RunState) -> dict[str, Any]:
     }
 
 
-def _identity(job: TrainingJob, corpus: TokenisedCorpus) -> dict[str, Any]:
+def _identity(job: TrainingJob, corpus: Text) -> dict[str, Any]:
     return {
         "experiment": job.experiment.model_dump(mode="json"),
         "seed": job.seed,

@@ -9,11 +9,18 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
+from tlm_sweeps.compute.goals import next_token, targets_per_window
 from tlm_sweeps.compute.steps import EvaluationWindows, evaluation_windows
 from tlm_sweeps.errors import InputError
+from tlm_sweeps.models.build import TrainableModel
+from tlm_sweeps.models.encoder_heads import MaskedLanguageModel
 from tlm_sweeps.models.language_model import LanguageModel
 from tlm_sweeps.spec.experiment import ExperimentSpec
-from tlm_sweeps.training.loss import mean_nll
+from tlm_sweeps.training.loss import masked_nll, mean_nll
+from tlm_sweeps.training.masking import MaskedWindows
+
+Split = Integer[Tensor, " n"] | MaskedWindows
+"""What a run is judged on: tokens in a row, or masked passages."""
 
 
 @dataclass(frozen=True)
@@ -26,28 +33,53 @@ class Evaluation:
     targets: int
 
 
-def evaluate(module: LanguageModel, tokens: Integer[Tensor, " n"], experiment: ExperimentSpec) -> Evaluation:
-    """NLL over the windows that the experiment scores: so many, from the beginning of the split.
+def evaluate(module: TrainableModel, split: Split, experiment: ExperimentSpec) -> Evaluation:
+    """NLL over the windows or passages that the experiment scores: so many, from the beginning of the split.
 
     Args:
         module: in either mode, to which it returns.
-        tokens: the split, on the module's device.
+        split: on the module's device.
         experiment: says which windows, which of their positions, and whether the mean is over targets or over
             batches (the study's: the last batch, though smaller, counts as much as the others).
 
     Raises:
         InputError: the split is shorter than one window.
     """
+    if isinstance(split, MaskedWindows):
+        assert isinstance(module, MaskedLanguageModel)  # a run's text and its module are of one experiment
+        return _evaluate_masked(module, split, experiment)
+    assert isinstance(module, LanguageModel)  # the same
+    return _evaluate_tokens(module, split, experiment)
+
+
+def _evaluate_tokens(module: LanguageModel, tokens: Integer[Tensor, " n"], experiment: ExperimentSpec) -> Evaluation:
     windows = scored_windows(experiment, tokens)
     was_training = module.training
     module.eval()
 
+    goal = next_token(windows.score)
+
     def nll_of(inputs: Tensor, targets: Tensor) -> Tensor:
-        return mean_nll(module, inputs, targets, windows.score)
+        return mean_nll(module, inputs, targets, goal)
 
     nll = mean_over_windows(nll_of, tokens, windows, experiment).item()
     module.train(was_training)
-    return Evaluation(nll, windows.count, windows.count * (experiment.model.context if windows.score == "all" else 1))
+    return Evaluation(nll, windows.count, windows.count * targets_per_window(experiment.model, goal))
+
+
+@torch.inference_mode()
+def _evaluate_masked(module: MaskedLanguageModel, windows: MaskedWindows, experiment: ExperimentSpec) -> Evaluation:
+    was_training = module.training
+    module.eval()
+    batch_size = experiment.evaluation.batch_size or experiment.training.batch_size
+    total, weight = torch.zeros((), dtype=torch.float64, device=windows.weights.device), 0.0
+    for first in range(0, len(windows), batch_size):
+        batch = windows.part(first, first + batch_size)
+        batch_weight = 1.0 if experiment.evaluation.average == "batches" else batch.weights.sum().item()
+        total = total + batch_weight * masked_nll(module, batch)
+        weight += batch_weight
+    module.train(was_training)
+    return Evaluation((total / weight).item(), len(windows), int(windows.weights.sum()))
 
 
 def scored_windows(experiment: ExperimentSpec, tokens: Integer[Tensor, " n"]) -> EvaluationWindows:

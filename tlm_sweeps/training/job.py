@@ -9,6 +9,7 @@ import numpy as np
 
 from tlm_sweeps.compute.facts import CorpusFacts
 from tlm_sweeps.compute.steps import Steps
+from tlm_sweeps.corpora.passage_arrays import Passages
 from tlm_sweeps.spec.experiment import ExperimentSpec
 
 
@@ -46,3 +47,7 @@ class TokenisedCorpus(Protocol):
     def test(self) -> np.ndarray:
         """What is read once, at the end."""
         ...
+
+
+Text = TokenisedCorpus | Passages
+"""What a run reads: tokens in a row, or passages of word pieces."""

@@ -17,11 +17,10 @@ from tlm_sweeps.errors import RunError
 from tlm_sweeps.runs.record import Measurement
 from tlm_sweeps.spec.models import LinearModel
 from tlm_sweeps.training.evaluation import evaluate
-from tlm_sweeps.training.loss import mean_nll
+from tlm_sweeps.training.objective import loss_of_step
 from tlm_sweeps.training.optimizer import learning_rate_at, update
 from tlm_sweeps.training.seeding import seed_dropout
 from tlm_sweeps.training.state import Best, RunState, ending_with, weights_of
-from tlm_sweeps.training.windows import resident
 
 STEPS_BETWEEN_CHECKS = 50
 """How often the training loss is looked at between evaluations: often enough to stop a diverged run early, and on a
@@ -101,7 +100,7 @@ def finish(state: RunState) -> Outcome:
     if best is None:
         raise RunError("the run has not been evaluated yet", place=f"step {state.step}")
     began = time.perf_counter()
-    test = resident(state.corpus.test, state.device)
+    test = state.split("test")
     with ending_with(state):
         test_nll = finite(evaluate(state.module, test, job.experiment).nll, "test loss", state.step)
     facts, last = state.corpus.facts, state.measurements[-1]
@@ -130,13 +129,13 @@ def take_step(state: RunState) -> None:
     """
     began = time.perf_counter()
     job, training = state.job, state.job.experiment.training
-    inputs, targets = state.windows.batch(state.step)
     if not isinstance(job.experiment.model, LinearModel) and job.experiment.model.dropout > 0:
         seed_dropout(job.seed, state.step, state.device)
-    loss = mean_nll(state.module, inputs, targets, training.predict)
+    loss = loss_of_step(state)
     loss.backward()
     update(state.optimizer, learning_rate_at(state.step, job.steps.total, training), training)
-    state.loss_sum.add_(loss.detach(), alpha=len(inputs))
+    windows = job.steps.windows_after(state.step + 1) - job.steps.windows_after(state.step)
+    state.loss_sum.add_(loss.detach(), alpha=windows)
     state.step += 1
     if state.step % STEPS_BETWEEN_CHECKS == 0:
         finite(state.loss_sum.item(), "training loss", state.step)

@@ -10,7 +10,7 @@ from typing import get_args
 import torch
 
 from tlm_sweeps.models.layers import Precision
-from tlm_sweeps.training.job import TokenisedCorpus, TrainingJob
+from tlm_sweeps.training.job import Text, TrainingJob
 from tlm_sweeps.training.loop import take_step
 from tlm_sweeps.training.state import CPU, RunState, start
 
@@ -19,7 +19,7 @@ _MOST_WINDOWS = 16
 """In a batch: enough to tell which is faster, and a quarter of what a usual step costs."""
 
 
-def seconds_per_step(job: TrainingJob, corpus: TokenisedCorpus, device: torch.device = CPU) -> dict[Precision, float]:
+def seconds_per_step(job: TrainingJob, corpus: Text, device: torch.device = CPU) -> dict[Precision, float]:
     """The median of three steps in each precision, after one that warms up, in seconds.
 
     The two take turns, so that a neighbour on the machine disturbs both alike. Batches are cut to 16 windows.

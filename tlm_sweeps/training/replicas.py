@@ -19,6 +19,7 @@ from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tlm_sweeps.compute.counting import Predict
+from tlm_sweeps.compute.goals import goal_of, next_token
 from tlm_sweeps.compute.stacking import stack_key
 from tlm_sweeps.compute.steps import evaluation_steps
 from tlm_sweeps.models.language_model import LanguageModel
@@ -29,6 +30,7 @@ from tlm_sweeps.training.loop import STEPS_BETWEEN_CHECKS, Diverged, Progress, f
 from tlm_sweeps.training.loss import mean_nll
 from tlm_sweeps.training.optimizer import Group, learning_rate_at, update
 from tlm_sweeps.training.state import RunState
+from tlm_sweeps.training.windows import TrainingWindows
 
 Happened = Progress | Measurement | Diverged
 
@@ -46,7 +48,7 @@ class Replicas:
         first = self.states[0]
         if len({(_key(each), each.step) for each in states}) > 1 or _key(first) is None:
             raise ValueError("these runs cannot be stacked: they differ in shape or step, or drop out")
-        self._criterion = _Criterion(first.module)
+        self._criterion = _Criterion(_next_token_model(first))
         self._weights = {
             name: _shared([each.module.get_parameter(name) for each in states]).requires_grad_()
             for name, _ in first.module.named_parameters()
@@ -66,9 +68,9 @@ class Replicas:
     def take_step(self) -> None:
         """One optimizer step of every run, on its own batch and at its own rate."""
         began = time.perf_counter()
-        first, training = self.states[0], self.states[0].job.experiment.training
-        starts = torch.stack([each.windows.starts(self.step) for each in self.states])
-        rows = first.windows.rows(starts)
+        training = self.states[0].job.experiment.training
+        starts = torch.stack([_windows(each).starts(self.step) for each in self.states])
+        rows = _windows(self.states[0]).rows(starts)
         rates = [
             learning_rate_at(each.step, each.job.steps.total, each.job.experiment.training) for each in self.states
         ]
@@ -87,20 +89,23 @@ class Replicas:
         began = time.perf_counter()
         first = self.states[0]
         experiment = first.job.experiment
-        windows = scored_windows(experiment, first.valid)
+        valid = first.valid
+        assert isinstance(valid, Tensor)  # runs that can be stacked read tokens
+        windows = scored_windows(experiment, valid)
+        goal = next_token(windows.score)
 
         def nlls_of(inputs: Tensor, targets: Tensor) -> Tensor:
             every = [each.expand(len(self.states), *each.shape) for each in (inputs, targets)]
-            return self._nlls(every[0], every[1], windows.score)
+            return self._nlls(every[0], every[1], goal)
 
-        nlls = mean_over_windows(nlls_of, first.valid, windows, experiment).tolist()
+        nlls = mean_over_windows(nlls_of, valid, windows, experiment).tolist()
         for each in self.states:
             each.wall_seconds += time.perf_counter() - began
         return nlls
 
     def _compute(self, rows: Int[Tensor, "k b n"], rates: Sequence[float] | Float[Tensor, " k"]) -> None:
-        training = self.states[0].job.experiment.training
-        losses = self._nlls(*self.states[0].windows.split(rows), training.predict)
+        goal = next_token(goal_of(self.states[0].job.experiment))
+        losses = self._nlls(*_windows(self.states[0]).split(rows), goal)
         losses.sum().backward()
         for index, state in enumerate(self.states):
             for name, parameter in state.module.named_parameters():
@@ -169,6 +174,16 @@ def train_together(states: Sequence[RunState], leaving: AbstractSet[int]) -> Ite
 
 def _key(state: RunState) -> str | None:
     return stack_key(state.job.experiment, state.job.steps, state.corpus.facts)
+
+
+def _next_token_model(state: RunState) -> LanguageModel:
+    assert isinstance(state.module, LanguageModel)  # others have no `stack_key`
+    return state.module
+
+
+def _windows(state: RunState) -> TrainingWindows:
+    assert isinstance(state.windows, TrainingWindows)  # the same
+    return state.windows
 
 
 def _evaluated(state: RunState) -> int:

@@ -18,6 +18,8 @@ class Purpose(IntEnum):
 
     WINDOWS = 1
     DROPOUT = 2
+    MASKING = 3
+    HELD_OUT_MASKING = 4
 
 
 @contextmanager
@@ -34,6 +36,16 @@ def first_weights(seed: int) -> Iterator[None]:
 def window_stream(seed: int, epoch: int) -> np.random.Generator:
     """The random numbers that choose an epoch's windows."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, Purpose.WINDOWS, epoch))))
+
+
+def masking_stream(seed: int, step: int) -> np.random.Generator:
+    """The random numbers that choose a step's masked pieces."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, Purpose.MASKING, step))))
+
+
+def held_out_masking_stream() -> np.random.Generator:
+    """Those of the passages that runs are judged on: the same for all, whatever their seed."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((0, Purpose.HELD_OUT_MASKING))))
 
 
 def seed_dropout(seed: int, step: int, device: torch.device) -> None:

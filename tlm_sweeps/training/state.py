@@ -6,18 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from tlm_sweeps.compute.counting import TrainFlops, train_flops_per_window
+from tlm_sweeps.compute.counting import TrainFlops
+from tlm_sweeps.compute.goals import goal_of, targets_per_window, train_flops_per_window
+from tlm_sweeps.corpora.passage_arrays import Passages
 from tlm_sweeps.errors import RunError
-from tlm_sweeps.models.build import build
-from tlm_sweeps.models.language_model import LanguageModel
+from tlm_sweeps.models.build import TrainableModel, build
 from tlm_sweeps.models.layers import Precision
 from tlm_sweeps.runs.record import Measurement
-from tlm_sweeps.training.job import TokenisedCorpus, TrainingJob
+from tlm_sweeps.training.evaluation import Split
+from tlm_sweeps.training.job import Text, TrainingJob
 from tlm_sweeps.training.optimizer import Group, optimizer_for
+from tlm_sweeps.training.passages import TrainingPassages, held_out
 from tlm_sweeps.training.seeding import first_weights
 from tlm_sweeps.training.windows import TrainingWindows, resident
 
@@ -39,10 +43,10 @@ class RunState:
     """A run between two steps. `training.loop` moves it, `training.checkpoint` keeps it."""
 
     job: TrainingJob
-    corpus: TokenisedCorpus
-    module: LanguageModel
+    corpus: Text
+    module: TrainableModel
     optimizer: tuple[Group, ...]
-    windows: TrainingWindows
+    windows: TrainingWindows | TrainingPassages
     loss_sum: Tensor
     """Training loss since the last evaluation, summed over windows; float64, on the device."""
     step: int = 0
@@ -61,12 +65,18 @@ class RunState:
     def flops_per_window(self) -> TrainFlops:
         """Training FLOPs of one window."""
         experiment, vocabulary_size = self.job.experiment, self.corpus.facts.vocabulary_size
-        return train_flops_per_window(experiment.model, vocabulary_size, experiment.training.predict)
+        return train_flops_per_window(experiment.model, vocabulary_size, goal_of(experiment))
 
     @cached_property
-    def valid(self) -> Tensor:
+    def valid(self) -> Split:
         """The validation split on the device."""
-        return resident(self.corpus.valid, self.device)
+        return self.split("valid")
+
+    def split(self, name: Literal["valid", "test"]) -> Split:
+        """What the run is judged on, on the device."""
+        if isinstance(self.corpus, Passages):
+            return held_out(self.job.experiment, self.corpus, name, self.device)
+        return resident(self.corpus.valid if name == "valid" else self.corpus.test, self.device)
 
     @property
     def train_flops(self) -> dict[str, int]:
@@ -82,7 +92,7 @@ class RunState:
     def targets(self) -> int:
         """Targets trained on so far."""
         experiment, windows = self.job.experiment, self.job.steps.windows_after(self.step)
-        return windows * (experiment.model.context if experiment.training.predict == "all" else 1)
+        return windows * targets_per_window(experiment.model, goal_of(experiment))
 
     @property
     def out_of_patience(self) -> bool:
@@ -101,18 +111,25 @@ class RunState:
 
 
 def weights_of(module: nn.Module) -> dict[str, Tensor]:
-    """A copy of the weights by parameter name, a tied table once; `state_dict()` would give the live ones."""
-    return {name: each.detach().clone() for name, each in module.named_parameters()}
+    """A copy of what `live_weights` names."""
+    return {name: each.detach().clone() for name, each in live_weights(module).items()}
+
+
+def live_weights(module: nn.Module) -> dict[str, Tensor]:
+    """What decides what a module computes, by name: its parameters, a tied table once, and batch norm's statistics."""
+    kept = module.state_dict().keys()  # a tied table twice, but no buffer that follows from the spec
+    buffers = {name: each for name, each in module.named_buffers() if name in kept}
+    return {**dict(module.named_parameters()), **buffers}
 
 
 @torch.no_grad()
 def set_weights(module: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Copy weights into a module that has parameters of just these names."""
-    parameters = dict(module.named_parameters())
-    if parameters.keys() != weights.keys():
-        raise ValueError(f"other parameters: {sorted(parameters.keys() ^ weights.keys())}")
-    for name, parameter in parameters.items():
-        parameter.copy_(weights[name])
+    """Copy weights into a module that has just these."""
+    live = live_weights(module)
+    if live.keys() != weights.keys():
+        raise ValueError(f"other weights: {sorted(live.keys() ^ weights.keys())}")
+    for name, each in live.items():
+        each.copy_(weights[name])
 
 
 @contextmanager
@@ -126,7 +143,7 @@ def ending_with(state: RunState) -> Iterator[None]:
         set_weights(state.module, last)
 
 
-def start(job: TrainingJob, corpus: TokenisedCorpus, device: torch.device = CPU) -> RunState:
+def start(job: TrainingJob, corpus: Text, device: torch.device = CPU) -> RunState:
     """A run before its first step.
 
     Raises:
@@ -139,9 +156,15 @@ def start(job: TrainingJob, corpus: TokenisedCorpus, device: torch.device = CPU)
         corpus=corpus,
         module=module,
         optimizer=optimizer_for(module, job.experiment.training),
-        windows=TrainingWindows(job, resident(corpus.train, device)),
+        windows=_windows(job, corpus, device),
         loss_sum=torch.zeros((), dtype=torch.float64, device=device),
     )
+
+
+def _windows(job: TrainingJob, corpus: Text, device: torch.device) -> TrainingWindows | TrainingPassages:
+    if isinstance(corpus, Passages):
+        return TrainingPassages(job, corpus, device)
+    return TrainingWindows(job, resident(corpus.train, device))
 
 
 def _precision(job: TrainingJob) -> Precision:

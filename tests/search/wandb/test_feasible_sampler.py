@@ -16,7 +16,7 @@ from wandb.sdk.sweeps.scheduler.optuna import OptunaOptimizer
 from wandb.sdk.sweeps.sweep_info import SweepInfo
 
 from tlm_sweeps.compute.planning import plan_sweep, plan_trial
-from tlm_sweeps.corpora.facts import facts_reader
+from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.search.wandb.config import sweep_config
 from tlm_sweeps.search.wandb.feasible_sampler import FeasibleSampler
 from tlm_sweeps.search.wandb.offer import offer_of

@@ -15,7 +15,7 @@ import pytest
 from tests.wandb_server.scheduler import FEATURE
 from tests.wandb_server.serving import Server
 from tlm_sweeps.compute.planning import plan_sweep
-from tlm_sweeps.corpora.facts import facts_reader
+from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.search.wandb.config import sweep_config
 from tlm_sweeps.search.wandb.offer import offer_of
 from tlm_sweeps.search.wandb.scheduling import LOG, scheduler_section, scheduling

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tlm_sweeps.corpora.facts import facts_reader
+from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.runs.ledger import FILE, writing
 from tlm_sweeps.runs.planned import planned_record
 from tlm_sweeps.runs.provenance import capture

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from tlm_sweeps.compute.encoder_facts import PassageFacts
 from tlm_sweeps.compute.facts import CorpusFacts
 from tlm_sweeps.compute.planning import BUDGET, budgets
 from tlm_sweeps.runs.record import Provenance
@@ -66,7 +67,9 @@ def told_plan(config: Mapping[str, Any]) -> dict[str, Any]:
     known = {name: provenance[name] for name in Provenance.model_fields if name in provenance}
     if "corpus" in known:
         corpus = _mapping(known["corpus"], "provenance.corpus")
-        known["corpus"] = _in_order(corpus, [field.name for field in fields(CorpusFacts)])
+        known["corpus"] = _in_order(
+            corpus, [field.name for kind in (CorpusFacts, PassageFacts) for field in fields(kind)]
+        )
     if "versions" in known:
         versions = _mapping(known["versions"], "provenance.versions")
         known["versions"] = _in_order(versions, sorted(versions))

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import tlm_sweeps
-from tlm_sweeps.compute.facts import CorpusFacts
+from tlm_sweeps.compute.facts import TextFacts
 from tlm_sweeps.compute.planning import FactsOf, SweepPlan, plan_sweep
+from tlm_sweeps.corpora.texts import text_key
 from tlm_sweeps.search.wandb.spaces import Way, scheduled, space_of
 from tlm_sweeps.search.wandb.sweep_config import Constant, Hyperband, SweepConfig
 from tlm_sweeps.spec.carrying import CARRIER
@@ -63,7 +64,7 @@ def sweep_config(spec: SweepSpec, facts_of: FactsOf, *, scheduler: Mapping[str, 
     return LaunchPlan(config.as_data(), space.way, space.runs, (*space.notes, *notes))
 
 
-def carrier(spec: SweepSpec, texts: Iterable[CorpusFacts]) -> str:
+def carrier(spec: SweepSpec, texts: Iterable[TextFacts]) -> str:
     """The sweep as it travels with every proposal: whatever an agent's machine needs, besides the text itself."""
     known = tuple(texts)
     return canonical_json(
@@ -84,11 +85,11 @@ def early_end(spec: SweepSpec) -> Hyperband | None:
     return Hyperband(min_iter=max(1, int(_FIRST_RUNG / every + 1e-9)))
 
 
-def _texts(plan: SweepPlan, facts_of: FactsOf) -> tuple[CorpusFacts, ...]:
-    corpora = {each.matched.experiment.corpus.model_dump_json(): each.matched for each in plan.trials if each.matched}
-    return tuple(facts_of(matched.experiment.corpus) for matched in corpora.values())
+def _texts(plan: SweepPlan, facts_of: FactsOf) -> tuple[TextFacts, ...]:
+    experiments = [each.matched.experiment for each in plan.trials if each.matched]
+    return tuple(map(facts_of, {text_key(each): each for each in experiments}.values()))
 
 
-def _is_told_apart(facts: CorpusFacts, texts: Iterable[CorpusFacts]) -> bool:
+def _is_told_apart(facts: TextFacts, texts: Iterable[TextFacts]) -> bool:
     """Whether its name stands for one text in this sweep: a searched split gives several."""
     return all(other.fingerprint == facts.fingerprint for other in texts if other.name == facts.name)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tlm_sweeps.compute.feasibility import ensure_feasible
-from tlm_sweeps.corpora.facts import facts_reader
+from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.runs.folders import ensure_writable, sweep_folder, sweep_names
 from tlm_sweeps.search.wandb.config import LaunchPlan, sweep_config

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tlm_sweeps.corpora.facts import facts_reader
+from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.spec.carrying import CARRIER, carried_in
 from tlm_sweeps.spec.sweep import SweepSpec

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tlm_sweeps.compute.facts import CorpusFacts
+from tlm_sweeps.compute.facts import TextFacts
 from tlm_sweeps.compute.planning import FactsOf, plan_sweep
-from tlm_sweeps.corpora.facts import facts_reader
+from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs.folders import ensure_writable, sweep_folder
 from tlm_sweeps.runs.provenance import capture
@@ -133,20 +133,19 @@ def ensure_same_texts(carried: Carried, facts_of: FactsOf) -> None:
             raise InputError(message, hint=_where_to_put(corpus.path))
 
 
-def _texts(spec: SweepSpec, facts_of: FactsOf) -> Iterator[tuple[CorpusSpec, CorpusFacts]]:
+def _texts(spec: SweepSpec, facts_of: FactsOf) -> Iterator[tuple[CorpusSpec, TextFacts]]:
     """The texts that the sweep reads, searched ones too; one that is not here is left out.
 
     Raises:
         InputError: the spec's own text cannot be had.
     """
-    yield spec.experiment.corpus, facts_of(spec.experiment.corpus)
+    yield spec.experiment.corpus, facts_of(spec.experiment)
     searched = [*spec.search, *(name for settings in spec.baselines.values() for name in settings)]
-    if not any(name.startswith("corpus.") for name in searched):
+    if not any(name.startswith(("corpus.", "passages.")) for name in searched):
         return
     for trial in plan_sweep(spec, facts_of, sample=SAMPLE).trials:
         if trial.matched is not None:
-            corpus = trial.matched.experiment.corpus
-            yield corpus, facts_of(corpus)
+            yield trial.matched.experiment.corpus, facts_of(trial.matched.experiment)
 
 
 def _where_to_put(path: str | None) -> str:

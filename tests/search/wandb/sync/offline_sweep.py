@@ -11,7 +11,7 @@ import pytest
 
 from tests.wandb_server.serving import Server
 from tests.wandb_server.state import Run, Sweep
-from tlm_sweeps.corpora.facts import facts_reader
+from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.runs.ledger import Ledger, reading
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.sweeping import sweep

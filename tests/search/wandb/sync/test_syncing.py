@@ -14,7 +14,7 @@ import pytest
 
 from tests.search.wandb.sync.offline_sweep import assert_whole, finish, offline, rewrite, synced
 from tests.wandb_server.serving import Server
-from tlm_sweeps.corpora.facts import facts_reader
+from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.runs.ledger import reading, writing
 from tlm_sweeps.search.sweeping import sweep

@@ -1,0 +1,48 @@
+"""Texts on demand, as an experiment reads them: in tokens, or in passages of word pieces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tlm_sweeps.compute.facts import TextFacts
+from tlm_sweeps.compute.planning import FactsOf
+from tlm_sweeps.corpora.opening import Corpus, corpus_facts, open_corpus
+from tlm_sweeps.corpora.passage_arrays import Passages
+from tlm_sweeps.corpora.passages import open_passages, passage_facts
+from tlm_sweeps.spec.experiment import ExperimentSpec
+
+
+def text_key(experiment: ExperimentSpec) -> str:
+    """Equal for experiments that read the same text alike."""
+    passages = experiment.passages
+    return experiment.corpus.model_dump_json() + (passages.model_dump_json() if passages else "")
+
+
+def open_text(experiment: ExperimentSpec, data_dir: Path | None = None) -> Corpus | Passages:
+    """What an experiment reads.
+
+    Raises:
+        InputError: as `open_corpus` and `open_passages`.
+    """
+    if experiment.passages is None:
+        return open_corpus(experiment.corpus, data_dir)
+    return open_passages(experiment.corpus, experiment.passages, data_dir)
+
+
+def facts_reader(data_dir: Path | None = None) -> FactsOf:
+    """A function from experiments to the facts of their texts that remembers what it read."""
+    known: dict[str, TextFacts] = {}
+
+    def facts_of(experiment: ExperimentSpec) -> TextFacts:
+        key = text_key(experiment)
+        if key not in known:
+            known[key] = _facts(experiment, data_dir)
+        return known[key]
+
+    return facts_of
+
+
+def _facts(experiment: ExperimentSpec, data_dir: Path | None) -> TextFacts:
+    if experiment.passages is None:
+        return corpus_facts(experiment.corpus, data_dir)
+    return passage_facts(experiment.corpus, experiment.passages, data_dir)
