@@ -69,6 +69,38 @@ class Measurement(BaseModel):
     """Trained on so far; None where an older version measured."""
     targets: int | None = None
     """Trained on so far; None where an older version measured."""
+    val_accuracy: float | None = None
+    """Share of the validation examples whose label is told; of runs that tell labels apart."""
+
+
+class LabelScores(BaseModel):
+    """How well labels are told apart on the test examples, by the weights that a run ends with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n: int
+    """Test examples."""
+    n_correct: int
+    accuracy: float
+    interval: tuple[float, float]
+    """95 % of the accuracy, by Wilson's score: as if the examples were drawn anew, not the seeds."""
+    macro_f1: float
+    """Unweighted mean over labels; a label that is neither told nor there counts 0."""
+
+
+class StartedFrom(BaseModel):
+    """Where the weights that a run began with come from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sweep: str
+    run_id: str
+    fingerprint: str
+    """Of the experiment that made them."""
+    sha256: str
+    """Of the file of weights."""
+    train_flops: dict[str, int]
+    """Spent on them, in the three accounts; shared by all runs that start from them, and in none of their own."""
 
 
 class Record(BaseModel):
@@ -112,6 +144,10 @@ class Record(BaseModel):
     test_nll: float | None = None
     """Read once, at the end, for reporting."""
     best_step: int | None = None
+    test_scores: LabelScores | None = None
+    """Of runs that tell labels apart."""
+    started_from: StartedFrom | None = None
+    """None for random weights."""
     wall_seconds: float | None = None
     stacked: int | None = None
     """Runs that were trained as one with it, itself included: they took its wall_seconds together."""

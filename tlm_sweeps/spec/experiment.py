@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tlm_sweeps.spec.families import ModelSpec
-from tlm_sweeps.spec.fields import Count, Name, NonNegative, Part, Positive, Rate, Share, ShareOrNone
+from tlm_sweeps.spec.fields import Count, Name, NonNegative, Part, Positive, Rate, RunOrSweep, Share, ShareOrNone
 from tlm_sweeps.spec.masking import MaskingSpec
 from tlm_sweeps.spec.passages import PassagesSpec
+from tlm_sweeps.spec.tasks import TaskSpec
 
 
 def _is_none(value: object) -> bool:
@@ -103,9 +104,9 @@ class TrainingSpec(Part):
     precision: Literal["fp32", "bf16", "auto"] = "fp32"
     """What is computed in; weights, loss and optimizer stay float32. `bf16`: bfloat16, about twice as fast where the
     processor has it. `auto`: a few steps of each are timed once, and the whole sweep keeps the faster."""
-    predict: Literal["last", "all", "masked"] = "all"
+    predict: Literal["last", "all", "masked", "label"] = "all"
     """Targets of a window: its last position only (the study's) or all; linear and MLP models have only `last`. Bert
-    models have only `masked`: some of the pieces that they read."""
+    models have only `masked`, some of the pieces that they read, and, where there is a `task`, only `label`."""
     masking: MaskingSpec | None = Field(default=None, exclude_if=_is_none)
     """How pieces are masked; bert models only. Default: the study's."""
 
@@ -138,6 +139,12 @@ class ExperimentSpec(Part):
     """The text."""
     passages: PassagesSpec | None = Field(default=None, exclude_if=_is_none)
     """How the text becomes passages of word pieces, in place of tokens; bert models only, which must have it."""
+    task: TaskSpec | None = Field(default=None, exclude_if=_is_none)
+    """A labelled set that is told apart in place of predicting masked pieces: fine-tuning, bert models only. The text
+    is then the one whose word pieces are used, and that the weights are pre-trained on."""
+    start_from: RunOrSweep | None = Field(default=None, exclude_if=_is_none)
+    """Weights that fine-tuning begins with: `sweep/run`, or `sweep`, its run of the same model, text, passages and
+    seed. Random weights when left out, and nothing else is different then."""
     model: ModelSpec
     """The architecture."""
     training: TrainingSpec = TrainingSpec()

@@ -32,6 +32,9 @@ Tag = Annotated[str, Field(min_length=1, max_length=64)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 """A name that is safe as a folder: letters, digits, `.`, `_`, `-`, beginning with a letter or digit."""
 
+RunOrSweep = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,149})?$")]
+"""`sweep` or `sweep/run`, each a name that is safe as a folder."""
+
 
 class Part(BaseModel):
     """A part of a spec: frozen, closed and strict (no unknown keys, no NaN, `true` is never 1)."""

@@ -106,6 +106,11 @@ class TrackingSpec(Part):
     """Files that a run hands to W&B at its end: none, or the weights that it ends with, as an artifact."""
 
 
+def _is_empty(value: tuple[str, ...]) -> bool:
+    """Left out of older specs, so that their identities stay as they are."""
+    return not value
+
+
 class SweepSpec(Part):
     """A search over a space of experiments under a FLOP budget."""
 
@@ -113,6 +118,9 @@ class SweepSpec(Part):
     """Names the folder of records: letters, digits, `.`, `_`, `-`."""
     question: str = ""
     """What the sweep is to answer, in words; it heads the report."""
+    after: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(exclude_if=_is_empty)] = ()
+    """Specs of sweeps that this one starts from, as files beside it: the same command trains what is missing of them
+    first. What they spent counts in `budget.total`, once."""
     experiment: ExperimentSpec
     """The experiment; searched and solved fields may be left out."""
     search: dict[str, Dimension] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A classification task: which labelled set, and how many examples of each label. No part of `Experiment` yet."""
+"""A classification task: which labelled set, and how many examples of each label."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TaskSpec(Part):
     """Commit of the Hub set; must be given with `hub`, so that the examples cannot change under the name."""
     train_per_label: Count | None = None
     """Examples of each label that are trained on. Default: the study's (1,000, 100 and 630)."""
-    valid_per_label: Annotated[int, Field(ge=0)] = 0
+    valid_per_label: Count = 10
     """Examples of each label for choosing, drawn from those that are neither train nor test. The study has none."""
     test_per_label: Count | None = None
     """Examples of each label that are judged on. Default: the study's (1,000, 100 and 70)."""
