@@ -12,10 +12,14 @@ from tlm_sweeps.console.failures import error_text
 from tlm_sweeps.console.lines import beginning_of, ending_of, line_of
 from tlm_sweeps.console.live import sweep_panel
 from tlm_sweeps.console.streams import plain
+from tlm_sweeps.console.sweep_views import status_view
 from tlm_sweeps.console.tables import Column, fitting, table
 from tlm_sweeps.errors import Problem
+from tlm_sweeps.runs.ledger import Death
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.progress import RunningRun, SweepProgress
+from tlm_sweeps.search.standing import SweepStatus
+from tlm_sweeps.spec.sweep import SweepSpec
 
 SETTINGS = {"model.depth": 3, "model.heads": 2, "training.learning_rate": 0.0004307}
 BEST = Record(
@@ -123,3 +127,15 @@ def test_columns_leave_until_the_table_fits_and_those_that_matter_stay(columns: 
     assert [column for column in kept if not column.spare] == [column for column in given_columns if not column.spare]
     if any(column.spare for column in kept):
         assert console.measure(table(kept), options=console.options.update(max_width=10**6)).maximum <= width
+
+
+def test_a_status_names_the_workers_that_died_whatever_became_of_their_runs():
+    deaths = tuple(Death(f"s-{n:04d}-s0", 40, "signal 9 (SIGKILL)", "2026-01-01T00:00:00Z") for n in (1, 1, 2, 3, 4))
+    spec = SweepSpec.model_validate(
+        {"name": "shape", "experiment": {"corpus": {"name": "python-docs"}, "model": {"kind": "linear", "width": 8}}}
+    )
+    status = SweepStatus(spec, PROGRESS, (BEST,), "2026-01-01T00:00:00Z", None, deaths)
+    said = " ".join(drawn(status_view(status, Console(width=300)), 300))
+    assert "workers that died: 5, last signal 9 (SIGKILL)" in said
+    assert "s-0001-s0, s-0002-s0, s-0003-s0 and 1 more" in said
+    assert "died" not in " ".join(drawn(status_view(replace(status, deaths=()), Console(width=300)), 300))

@@ -17,6 +17,7 @@ import pytest
 from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.runs.ledger import reading
 from tlm_sweeps.runs.record import Record
+from tlm_sweeps.search.standing import read_status
 from tlm_sweeps.search.sweeping import sweep
 from tlm_sweeps.spec.sweep import SweepSpec
 
@@ -172,22 +173,47 @@ def worker_pids() -> list[int]:
     return [pid for pid, args in descendants(os.getpid()) if "nursery" in args][1:]
 
 
-def test_a_killed_worker_fails_its_run_and_is_replaced(tiny: Tiny, tmp_path: Path):
+def swept_with_deaths(spec: SweepSpec, runs: Path, deaths: int) -> list[str]:
+    """Run a sweep and kill the worker of its first run so often; what was said of it."""
+    said: list[str] = []
+    seen: set[int] = set()
+    for picture in sweep(spec, runs, workers=1):
+        said += picture.complaints
+        (worker,) = worker_pids() or [0]
+        begun = picture.running and picture.running[0].trial == 0 and picture.running[0].share > 0
+        if begun and len(seen) < deaths and worker not in seen:
+            seen.add(worker)
+            os.kill(worker, signal.SIGKILL)
+    return said
+
+
+def test_a_run_whose_worker_is_killed_goes_on_and_ends_as_if_nothing_had_happened(tiny: Tiny, tmp_path: Path):
     spec = tiny(engine={"sampler": "random", "trials": 2}, budget={"flops": 2e9})
-    killed = False
-    for picture in sweep(spec, tmp_path / "runs", workers=1):
-        if not killed and picture.running and picture.running[0].share > 0:
-            os.kill(worker_pids()[0], signal.SIGKILL)
-            killed = True
+    (said,) = swept_with_deaths(spec, tmp_path / "runs", 1)
+    assert "signal 9 (SIGKILL), see worker-0.log" in said
+    assert "retry 1 of 2" in said
+    swept_with_deaths(spec, tmp_path / "undisturbed", 0)
+    records = read(tmp_path / "runs" / "tiny")
+    assert results(records) == results(read(tmp_path / "undisturbed" / "tiny"))
+    with reading(tmp_path / "runs" / "tiny") as ledger:
+        (death,) = ledger.deaths()
+        assert (death.run_id, death.how) == (records[0].run_id, "signal 9 (SIGKILL)")
+        assert read_status(tmp_path / "runs" / "tiny").deaths == (death,)
+        kept = sum((record.train_flops or {})["matmul"] for record in records)
+        assert kept < ledger.spent_flops() < 1.5 * kept, "what was trained again is charged besides"
+
+
+def test_a_run_that_kills_every_worker_has_failed_and_the_sweep_goes_on(tiny: Tiny, tmp_path: Path):
+    spec = tiny(engine={"sampler": "random", "trials": 2}, budget={"flops": 2e9})
+    assert len(swept_with_deaths(spec, tmp_path / "runs", 3)) == 2
     failed, complete = read(tmp_path / "runs" / "tiny")
     assert failed.state == "failed"
-    assert failed.reason == "its worker died: signal 9 (SIGKILL), see worker-0.log"
+    assert failed.reason == "its worker died 3 times, at last: signal 9 (SIGKILL), see worker-0.log"
     assert complete.state == "complete"
-    assert failed.train_flops is not None
-    assert complete.train_flops is not None
     with reading(tmp_path / "runs" / "tiny") as ledger:
-        assert ledger.spent_flops() == failed.train_flops["matmul"] + complete.train_flops["matmul"]
-    assert 0 < failed.train_flops["matmul"] < complete.train_flops["matmul"]
+        assert ledger.reserved_flops() == 0
+        spent_in_vain = ledger.spent_flops() - (complete.train_flops or {})["matmul"]
+        assert 0 < (failed.train_flops or {})["matmul"] <= spent_in_vain
 
 
 def test_workers_that_cannot_start_end_the_sweep_and_burn_no_trial(

@@ -109,6 +109,7 @@ def status_facts(status: SweepStatus) -> dict[str, Any]:
             for record in status.records
             if record.state == "failed"
         ],
+        "deaths": [vars(death) for death in status.deaths],
     }
 
 

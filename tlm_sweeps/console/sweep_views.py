@@ -16,6 +16,7 @@ from tlm_sweeps.report.outcomes import outcomes
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.views import Table as PlainTable
 from tlm_sweeps.report.views import leaderboard_tables
+from tlm_sweeps.runs.ledger import Death
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.progress import SweepProgress
 from tlm_sweeps.search.standing import SweepStatus
@@ -26,6 +27,8 @@ _SHORT = {"validation NLL": "val NLL", "parameters": "params", "epochs run": "ep
 """Heads of the page's tables that a terminal has no room for."""
 _PAPER = 100
 """Columns of a panel that goes into a file or a pipe."""
+_MOST_NAMED = 3
+"""Runs that are named where there are more."""
 _SPARE = {"seeds": 5, "spent": 4, "parameters": 3, "epochs run": 2, "trial": 1}
 """Columns of a leaderboard that a narrow terminal does without, the most easily first."""
 
@@ -54,7 +57,21 @@ def status_view(status: SweepStatus, console: Console) -> RenderableType:
     panel.width = None if console.is_terminal else _PAPER
     parts: list[RenderableType] = [panel]
     parts += [Text(plain(standing_of(status)), "dim"), *outcome_lines(status.records)]
+    if status.deaths:
+        parts.append(Text(plain(_deaths(status.deaths)), "dim"))
     return Group(*parts)
+
+
+def _deaths(deaths: Sequence[Death]) -> str:
+    """How often workers died, and of which runs.
+
+    >>> _deaths([Death("a-0000-s0", 7, "signal 9 (SIGKILL)", "2026-01-01")])
+    'workers that died: 1, last signal 9 (SIGKILL); their runs (a-0000-s0) were taken up again or have failed'
+    """
+    runs = list(dict.fromkeys(each.run_id for each in deaths))
+    listed = ", ".join(runs[:_MOST_NAMED]) + (f" and {len(runs) - _MOST_NAMED} more" if len(runs) > _MOST_NAMED else "")
+    last = deaths[-1].how
+    return f"workers that died: {len(deaths)}, last {last}; their runs ({listed}) were taken up again or have failed"
 
 
 def standing_of(status: SweepStatus) -> str:

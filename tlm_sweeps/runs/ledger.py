@@ -7,24 +7,20 @@ is never overspent, whatever dies and whenever. This file knows tables and trans
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import socket
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from tlm_sweeps.compute.collecting import without_collecting
 from tlm_sweeps.errors import InputError, RunError
+from tlm_sweeps.runs.ledger_lock import held
 from tlm_sweeps.runs.record import Measurement, Provenance, Record, State
 
 FILE = "ledger.sqlite"
-_LOCK = "ledger.lock"
 _VERSION = 1
 _SCHEMA = """
 CREATE TABLE sweep (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -41,8 +37,11 @@ CREATE TABLE checkpoints (
   run_id TEXT NOT NULL, step INTEGER NOT NULL, file TEXT NOT NULL, sha256 TEXT NOT NULL,
   PRIMARY KEY (run_id, step)) WITHOUT ROWID;
 """
-_INDICES = "CREATE INDEX IF NOT EXISTS runs_flops ON runs (state, charged, reserved);"
-"""Sums over all runs read this and not the records: 0.5 ms of 10,000 runs. Ledgers without it are read as well."""
+_ADDED_LATER = """
+CREATE INDEX IF NOT EXISTS runs_flops ON runs (state, charged, reserved);
+CREATE TABLE IF NOT EXISTS deaths (run_id TEXT NOT NULL, step INTEGER NOT NULL, how TEXT NOT NULL, at TEXT NOT NULL);
+"""
+"""Ledgers without them are read as well. Sums over all runs read the index and not the records: 0.5 ms of 10,000."""
 
 Verdict = Literal["trial", "infeasible", "duplicate"]
 
@@ -69,6 +68,19 @@ class Lease:
 
     run_id: str
     token: int
+
+
+@dataclass(frozen=True)
+class Death:
+    """A worker that died while it trained a run."""
+
+    run_id: str
+    step: int
+    """That the run was known to have reached."""
+    how: str
+    """`signal 9 (SIGKILL)`."""
+    at: str
+    """UTC, ISO 8601."""
 
 
 class Ledger:
@@ -203,12 +215,32 @@ class Ledger:
             lost: FLOPs spent after its last checkpoint, which will be spent again: charged besides.
         """
         with self._db:
-            self._db.execute(
-                "UPDATE runs SET state = 'waiting', lease = lease + 1, charged = charged + ?, claimed = 0 "
-                "WHERE run_id = ? AND state = 'running'",
-                (lost, run_id),
-            )
-            self._forget_after(run_id, self.checkpoint_step(run_id))
+            self._put_back(run_id, lost)
+
+    def bury(self, lease: Lease, step: int, how: str, now: str, lost: int) -> int:
+        """A run's worker died: keep that, and put the run back to waiting as `release` does, in one transaction.
+
+        Args:
+            lease: the worker's; nothing happens where it is not current.
+            step: that the run is known to have reached.
+            how: the worker died, in words.
+            now: UTC, ISO 8601.
+            lost: FLOPs that will be spent again.
+
+        Returns:
+            How many workers have died of this run by now.
+        """
+        with self._db:
+            if self._is_current(lease):
+                self._db.execute("INSERT INTO deaths VALUES (?, ?, ?, ?)", (lease.run_id, step, how, now))
+                self._put_back(lease.run_id, lost)
+        return sum(each.run_id == lease.run_id for each in self.deaths())
+
+    def deaths(self) -> tuple[Death, ...]:
+        """Workers that died while they trained a run, in order."""
+        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'deaths'").fetchone():
+            return ()  # begun by an older version, and not written since
+        return tuple(Death(*row) for row in self._db.execute("SELECT * FROM deaths ORDER BY rowid"))
 
     def fall_back(self, lease: Lease, step: int, lost: int) -> None:
         """A run could only be taken up at a step before its newest checkpoint: charge what is spent again."""
@@ -298,6 +330,14 @@ class Ledger:
             row = (record.run_id, record.trial, record.seed, record.state, 0, 0, 0, record.model_dump_json())
             self._db.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", row)
 
+    def _put_back(self, run_id: str, lost: int) -> None:
+        self._db.execute(
+            "UPDATE runs SET state = 'waiting', lease = lease + 1, charged = charged + ?, claimed = 0 "
+            "WHERE run_id = ? AND state = 'running'",
+            (lost, run_id),
+        )
+        self._forget_after(run_id, self.checkpoint_step(run_id))
+
     def _forget_after(self, run_id: str, step: int) -> None:
         self._db.execute("DELETE FROM measurements WHERE run_id = ? AND step > ?", (run_id, step))
 
@@ -313,15 +353,7 @@ def writing(folder: Path) -> Iterator[Ledger]:
     Raises:
         InputError: when another process has it open to write, or the folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise InputError(
-            f"cannot write to {folder}: {error.strerror}", hint="choose another folder with `--runs-dir`"
-        ) from error
-    try:
-        _take(lock, folder)
+    with held(folder):
         _ensure_not_lost(folder)
         connection = sqlite3.connect(folder / FILE)
         try:
@@ -333,52 +365,6 @@ def writing(folder: Path) -> Iterator[Ledger]:
             raise _unusable(folder, error) from error
         finally:
             connection.close()
-            os.ftruncate(lock, 0)
-    finally:
-        os.close(lock)
-
-
-@dataclass(frozen=True)
-class Writer:
-    """The process that has a ledger open to write."""
-
-    pid: int
-    host: str
-    since: str
-
-
-def writer_of(folder: Path) -> Writer | None:
-    """Who has a ledger open to write, told without touching its lock; None when nobody has."""
-    try:
-        writer = Writer(**json.loads((folder / _LOCK).read_bytes()))
-    except (FileNotFoundError, ValueError, TypeError):
-        return None  # never begun, or let go
-    return writer if writer.host != socket.gethostname() or _is_alive(writer.pid) else None
-
-
-def is_held(folder: Path) -> bool:
-    """Whether a process holds a ledger to write it, told by its lock: a process id may be somebody else's by now."""
-    try:
-        lock = os.open(folder / _LOCK, os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-    return False
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False  # it died without letting go
-    except PermissionError:
-        return True  # somebody else's
-    return True
 
 
 @contextmanager
@@ -411,27 +397,12 @@ def _ensure_not_lost(folder: Path) -> None:
         raise InputError(f"{folder} holds runs, but its {FILE} is gone", hint=hint)
 
 
-def _take(lock: int, folder: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = json.loads(os.pread(lock, 1000, 0) or b"{}")
-        raise InputError(
-            f"sweep `{folder.name}` is already running as pid {holder.get('pid', '?')} on {holder.get('host', '?')} "
-            f"since {holder.get('since', '?')}",
-            hint=f"watch it with `tlm-sweeps status {folder.name}`",
-        ) from None
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now}).encode(), 0)
-
-
 def _ensure_schema(connection: sqlite3.Connection, folder: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == 0:
         connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
     _ensure_version(connection, folder)
-    connection.executescript(_INDICES)
+    connection.executescript(_ADDED_LATER)
 
 
 def _ensure_version(connection: sqlite3.Connection, folder: Path) -> None:

@@ -13,10 +13,10 @@ from typing import assert_never
 
 from tlm_sweeps.compute.planning import FactsOf, PlannedTrial, seeds_of
 from tlm_sweeps.compute.stacking import stack_key
-from tlm_sweeps.errors import RunError
 from tlm_sweeps.runs.ledger import Ledger, Proposal
 from tlm_sweeps.runs.planned import planned_record, planned_runs
 from tlm_sweeps.runs.record import Provenance, Record
+from tlm_sweeps.search.deaths import RETRIES, ensure_workers_start, gives_up, goes_on
 from tlm_sweeps.search.in_flight import InFlight, order_for
 from tlm_sweeps.search.messages import (
     Advanced,
@@ -51,8 +51,6 @@ _TELLING_SECONDS = 10.0
 _CLAIM_SECONDS = 1.0
 _LEAST_SECONDS = 0.05
 """Below this a speed is not worth the name."""
-_MOST_FALSE_STARTS = 3
-"""Workers that die before they have started, in a row, until the machine is to blame and not a run."""
 
 
 class Coordinator:
@@ -69,6 +67,7 @@ class Coordinator:
         devices: Sequence[str] = ("cpu",),
         stacking: Stacking = ALONE,
         proposals: Proposals | None = None,
+        retries: int = RETRIES,
     ) -> None:
         """Take up the sweep where its ledger says it stands.
 
@@ -82,6 +81,7 @@ class Coordinator:
             devices: where workers compute, in turn.
             stacking: how many runs of one shape a worker trains as one.
             proposals: where trials come from; by default Optuna proposes them.
+            retries: how often a run whose worker died is gone on with from its checkpoint before it has failed.
         """
         self._spec = spec
         self._ledger = ledger
@@ -91,12 +91,14 @@ class Coordinator:
         self._fingerprint = fingerprint
         self._devices = devices
         self._stacking = stacking
+        self._retries = retries
         self._runs = Roster(ledger.records())
         self._proposer: Proposals = proposals or Proposer(spec, facts_of, ledger, self._runs)
         self._spending = Spending(spec, facts_of, ledger.proposals())
         self._in_flight: dict[str, InFlight] = {}
         self._news: list[Record] = []
         self._outside = Outside()
+        self._losses: list[str] = []
         self._begun = time.monotonic()
         self._recover()
         self._spent_before = ledger.spent_flops()
@@ -271,7 +273,11 @@ class Coordinator:
         self._outside.died(worker)
         for run in self._of_worker(worker):  # none, where it died idle: it has been replaced already
             del self._in_flight[run.record.run_id]
-            self._died(run, died)
+            if not died.false_starts:
+                self._retry(run, died)
+                continue
+            self._release(run.record)
+            ensure_workers_start(died)
 
     def _hear_out(self) -> None:
         """Wait, though not for long, until the workers have told W&B of the last ends."""
@@ -283,17 +289,17 @@ class Coordinator:
     def _of_worker(self, worker: int) -> list[InFlight]:
         return [run for run in self._in_flight.values() if run.worker == worker]
 
-    def _died(self, run: InFlight, died: Died) -> None:
-        if not died.false_starts:
-            spent = self._spending.flops_by(run.record, run.step)
-            reason = f"its worker died: {died.how}, see {died.log.name}"
-            fields = {"state": "failed", "reason": reason, "train_flops": spent.by_name()}
-            self._settle(run, fields, spent.of(self._spending.account))
+    def _retry(self, run: InFlight, died: Died) -> None:
+        """Put a run back in line, to go on from its checkpoint; after a death too many it has failed."""
+        record, begun = run.record, self._ledger.checkpoint_step(run.record.run_id)
+        death = self._ledger.bury(run.lease, run.step, died.how, _now(), self._unsaved(run))
+        self._runs.put(record.model_copy(update={"state": "waiting"}))
+        if death <= self._retries:
+            self._losses.append(goes_on(record.run_id, died, begun, death, self._retries))
             return
-        self._release(run.record)
-        if died.false_starts >= _MOST_FALSE_STARTS:
-            hint = "the end of that file says why; the sweep can be taken up again afterwards"
-            raise RunError(f"workers cannot start: {died.how}", place=str(died.log), hint=hint)
+        spent = self._spending.flops_by(record, run.step).by_name()
+        ending = {"state": "failed", "reason": gives_up(died, death), "train_flops": spent}
+        self._close_trial(self._end_waiting(record, ending, self._spending.by(record, begun)))
 
     def _taken_up(self, run: InFlight, report: TakenUp) -> None:
         """Where the run really begins: before its newest checkpoint when that one was damaged."""
@@ -380,9 +386,7 @@ class Coordinator:
                     continue
                 for run in self._of_worker(worker):
                     del self._in_flight[run.record.run_id]
-                    checkpoint = self._ledger.checkpoint_step(run.record.run_id)
-                    lost = self._spending.by(run.record, run.step) - self._spending.by(run.record, checkpoint)
-                    self._release(run.record, max(0, lost))
+                    self._release(run.record, self._unsaved(run))
 
     def _recover(self) -> None:
         """Finish what an earlier coordinator was in the midst of when it died.
@@ -405,9 +409,14 @@ class Coordinator:
     def _lost(self, record: Record) -> int:
         """FLOPs that a run may have spent after its newest checkpoint when everything died."""
         measured = self._ledger.measurements(record.run_id)
-        spent = max(
-            self._ledger.claimed(record.run_id), self._spending.by(record, measured[-1][1].step if measured else 0)
-        )
+        known = self._spending.by(record, measured[-1][1].step if measured else 0)
+        return self._beyond_checkpoint(record, max(self._ledger.claimed(record.run_id), known))
+
+    def _unsaved(self, run: InFlight) -> int:
+        """FLOPs that a run has spent since its newest checkpoint, as far as its worker told."""
+        return self._beyond_checkpoint(run.record, self._spending.by(run.record, run.step))
+
+    def _beyond_checkpoint(self, record: Record, spent: int) -> int:
         return max(0, spent - self._spending.by(record, self._ledger.checkpoint_step(record.run_id)))
 
     def _is_judged(self, record: Record) -> bool:
@@ -417,6 +426,7 @@ class Coordinator:
 
     def _picture(self) -> SweepProgress:
         news, self._news = tuple(self._news), []
+        complaints, self._losses = (*self._losses, *self._outside.complaints()), []
         elapsed, wanted = time.monotonic() - self._begun, self._proposer.trials_wanted()
         spent = self._ledger.spent_flops() + sum(
             self._spending.by(run.record, run.step) for run in self._in_flight.values()
@@ -431,7 +441,7 @@ class Coordinator:
             flops_per_second=(spent - self._spent_before) / elapsed if elapsed > 0 else 0.0,
             elapsed_seconds=elapsed,
             news=news,
-            complaints=self._outside.complaints(),
+            complaints=complaints,
             untold=self._outside.untold,
         )
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tlm_sweeps.compute.planning import trials_wanted
 from tlm_sweeps.errors import RunError
-from tlm_sweeps.runs.ledger import Ledger, Writer, reading, writer_of
+from tlm_sweeps.runs.ledger import Death, Ledger, reading
+from tlm_sweeps.runs.ledger_lock import Writer, writer_of
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.progress import RunningRun, SweepProgress
 from tlm_sweeps.search.roster import Roster
@@ -25,6 +26,8 @@ class SweepStatus:
     created_at: str
     """When the sweep began, UTC, ISO 8601."""
     writer: Writer | None
+    deaths: tuple[Death, ...] = ()
+    """Workers that died while they trained a run."""
 
     @property
     def is_unfinished(self) -> bool:
@@ -46,6 +49,7 @@ def read_status(folder: Path) -> SweepStatus:
             records=records,
             created_at=ledger.meta("created_at") or "",
             writer=writer_of(folder),
+            deaths=ledger.deaths(),
         )
 
 

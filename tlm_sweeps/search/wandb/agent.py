@@ -16,7 +16,8 @@ from pathlib import Path
 
 from tlm_sweeps.compute.planning import FactsOf, seeds_of
 from tlm_sweeps.errors import InputError, RunError
-from tlm_sweeps.runs.ledger import FILE, Ledger, is_held, reading, writing
+from tlm_sweeps.runs.ledger import FILE, Ledger, reading, writing
+from tlm_sweeps.runs.ledger_lock import is_held
 from tlm_sweeps.runs.record import Provenance
 from tlm_sweeps.search.pool import LocalPool
 from tlm_sweeps.search.progress import SweepProgress

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlm_sweeps.errors import InputError
-from tlm_sweeps.runs.ledger import FILE, reading, writer_of
+from tlm_sweeps.runs.ledger import FILE, reading
+from tlm_sweeps.runs.ledger_lock import writer_of
 from tlm_sweeps.runs.record import Measurement, Record
 from tlm_sweeps.search.standing import kept_spec
 from tlm_sweeps.search.wandb.offline import place_of

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tlm_sweeps.errors import TlmError
-from tlm_sweeps.runs.ledger import FILE, is_held, reading
+from tlm_sweeps.runs.ledger import FILE, reading
+from tlm_sweeps.runs.ledger_lock import is_held
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.trials import is_over
 from tlm_sweeps.search.wandb.service import ToldRun, Train
