@@ -74,7 +74,7 @@ def require_path(written: str, place: str = "experiment.corpus.path") -> Path:
             place=place,
             hint=f"a relative path begins at the current folder, {Path.cwd()}",
         )
-    close = nearest(path.name, (each.name for each in folder.iterdir()))
+    close = nearest(path.name, (each.name for each in folder.iterdir() if each.exists()))  # a link may lead nowhere
     raise InputError(
         f"{written!r} does not exist",
         place=place,

@@ -9,12 +9,14 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tlm_sweeps.errors import Problem, did_you_mean, nearest
+from tlm_sweeps.spec.default_hints import EXAMPLES, default_hint
 from tlm_sweeps.spec.field_names import ALL_KINDS, ENGINE_KINDS, MODEL_KINDS, PIECES_KINDS
 from tlm_sweeps.spec.fields import Part
 from tlm_sweeps.spec.unknown_keys import unknown_key
@@ -22,15 +24,6 @@ from tlm_sweeps.spec.yaml_scalars import OLD_BOOLEANS, AmbiguousScalarError, rea
 from tlm_sweeps.spec.yaml_writing import flow
 
 _Path = tuple[str | int, ...]
-
-_EXAMPLES = {
-    "name": "name: my-sweep",
-    "experiment": "experiment: {corpus: {name: python-docs}, model: {kind: transformer, width: 64}}",
-    "corpus": "corpus: {name: python-docs}",
-    "model": "model: {kind: transformer, width: 64}",
-    "kind": "kind: transformer",
-    "flops": "flops: 2e13",
-}
 
 _TYPES = {
     "int": "a whole number",
@@ -69,7 +62,10 @@ def explain(error: ValidationError, root: type[Part], data: Any) -> list[Problem
         found[_path(each, data)].append(each)
     # A union reports every branch; one that got deeper into the data is the one that was meant.
     deepest = [path for path in found if not any(other[: len(path)] == path for other in found if other != path)]
-    return [_problem(found[path], path, root, data) for path in deepest]
+    problems = {path: _problem(found[path], path, root, data) for path in deepest}
+    return [
+        each if each.hint else replace(each, hint=default_hint(path, root, data)) for path, each in problems.items()
+    ]
 
 
 def _path(error: ErrorDetails, data: Any) -> _Path:
@@ -136,7 +132,7 @@ def _unknown_kind(given: Any, path: _Path) -> Problem:
 
 def _missing(path: _Path) -> Problem:
     name = str(path[-1])
-    example = "kind: trained" if path[-2:] == ("pieces", "kind") else _EXAMPLES.get(name)
+    example = "kind: trained" if path[-2:] == ("pieces", "kind") else EXAMPLES.get(name)
     return Problem(
         f"missing `{'.'.join(map(str, path))}`", ".".join(map(str, path)), f"add e.g. `{example}`" if example else ""
     )

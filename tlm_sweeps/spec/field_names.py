@@ -81,6 +81,15 @@ def sweep_names() -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name, _ in _walk(SweepSpec, "", None)))
 
 
+def belongs_to_sweep(name: str) -> bool:
+    """Whether a dotted name is one of the sweep as a whole, and so nothing that a setting could have.
+
+    >>> belongs_to_sweep("seeds"), belongs_to_sweep("budget.flops"), belongs_to_sweep("model.seeds")
+    (True, True, False)
+    """
+    return name in sweep_names() and name.partition(".")[0] not in ("experiment", "search", "baselines")
+
+
 def _walk(part: type[Part], prefix: str, kind: str | None) -> Iterator[tuple[str, bool]]:
     for name, info in part.model_fields.items():
         inner = parts_in(info.annotation)

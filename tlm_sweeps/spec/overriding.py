@@ -10,7 +10,7 @@ from typing import Any
 
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.spec.composition import overlaid
-from tlm_sweeps.spec.field_names import SECTIONS, experiment_fields, name_hint, sweep_names
+from tlm_sweeps.spec.field_names import SECTIONS, belongs_to_sweep, experiment_fields, name_hint, sweep_names
 from tlm_sweeps.spec.settings import dotted, put
 from tlm_sweeps.spec.yaml_source import read_text
 
@@ -61,8 +61,8 @@ def _keys(name: str) -> tuple[str, ...] | None:
     first, _, rest = name.partition(".")
     if first in SECTIONS:
         return _keys(f"experiment.{name}")
-    if first == "search" and rest in experiment_fields():
-        return ("search", rest)
+    if first == "search" and (rest in experiment_fields() or belongs_to_sweep(rest)):
+        return ("search", rest)  # what cannot be searched is refused with the spec, which knows why
     if first == "baselines" and rest:
         return _baseline_keys(rest)
     return tuple(name.split(".")) if name in sweep_names() else None

@@ -9,7 +9,13 @@ from typing import Any
 from tlm_sweeps.errors import InputError, Problem
 from tlm_sweeps.spec.composition import compose
 from tlm_sweeps.spec.contradictions import find_contradictions
-from tlm_sweeps.spec.field_names import MODEL_KINDS, experiment_fields, experiment_sections, name_hint
+from tlm_sweeps.spec.field_names import (
+    MODEL_KINDS,
+    belongs_to_sweep,
+    experiment_fields,
+    experiment_sections,
+    name_hint,
+)
 from tlm_sweeps.spec.space import Choices, Range
 from tlm_sweeps.spec.sweep import SweepSpec
 
@@ -83,9 +89,11 @@ def _unknown_name(name: str, place: str) -> Problem:
         inner = next(each for each in experiment_fields() if each.startswith(f"{name}."))
         hint = f"name a field in it by its dotted name, such as `{inner}`"
         return Problem(f"`{name}` is a whole section, not a field", place, hint)
-    if name.startswith("budget."):
-        hint = "for several budgets write a list: `budget: {flops: [1e13, 2e13]}`"
-        return Problem(f"`{name}` is no field of an experiment", place, hint)
+    if belongs_to_sweep(name):
+        hint = f"give `{name}` once, beside `experiment`: all settings share it"
+        if name.startswith("budget."):
+            hint = "for several budgets write a list: `budget: {flops: [1e13, 2e13]}`"
+        return Problem(f"`{name}` is no field of an experiment, but of the sweep", place, hint)
     return Problem(f"`{name}` is no field of an experiment", place, name_hint(name, experiment_fields()))
 
 

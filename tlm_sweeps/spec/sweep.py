@@ -12,6 +12,11 @@ from tlm_sweeps.spec.fields import Tag as RunTag
 from tlm_sweeps.spec.settings import Settings
 from tlm_sweeps.spec.space import Dimension
 
+MOST_SEEDS = 10_000
+"""More runs of one setting are a slip of the keyboard."""
+
+NumberOfSeeds = Annotated[int, Field(ge=1, le=MOST_SEEDS)]
+RunSeed = Annotated[int, Field(ge=0, lt=2**32)]
 Account = Literal["matmul", "6nd", "2nd"]
 """The convention by which FLOPs are counted; see docs/decisions."""
 
@@ -131,7 +136,10 @@ class SweepSpec(Part):
     """The FLOP budget. Without one (single runs only), `training.epochs` says how long to train."""
     engine: EngineSpec = OptunaEngine()
     """How the space is searched."""
-    seeds: Count | Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)] = 1
+    seeds: (
+        Annotated[int, Field(ge=1, le=MOST_SEEDS)]
+        | Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)]
+    ) = 1
     """Runs for each trial: a number (seeds 0, 1, …) or the seeds themselves. A grid or random search without a pruner
     may be given more later: the same command then trains those that are missing."""
     tracking: TrackingSpec = TrackingSpec()
