@@ -49,7 +49,7 @@ class Server:
         with self.state.lock:
             sweeps.delete(self.state, self.state.sweep(sweep_id))
 
-    def until(self, question: Callable[[State], Any], seconds: float = 60.0) -> Any:
+    def until(self, question: Callable[[State], Any], seconds: float = 300.0) -> Any:
         """Ask until the answer is true, and give it; what a question cannot find yet (StopIteration) is false.
 
         Raises:

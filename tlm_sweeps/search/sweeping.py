@@ -17,6 +17,7 @@ from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs import provenance
 from tlm_sweeps.runs.folders import sweep_folder
 from tlm_sweeps.runs.ledger import Ledger, writing
+from tlm_sweeps.search.checkpoint_interval import checkpoint_seconds
 from tlm_sweeps.search.continuing import changes_since, seeds_hint
 from tlm_sweeps.search.coordinator import Coordinator
 from tlm_sweeps.search.devices import Asked, devices, room_on_gpus
@@ -62,6 +63,7 @@ def sweep(
     """
     folder = sweep_folder(runs, spec.name)
     ensure_not_launched(folder)
+    checkpoint_seconds()
     facts_of = facts_reader(data_dir)
     where = devices(device)
     on_gpus = where != ("cpu",)

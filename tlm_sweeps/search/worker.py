@@ -24,6 +24,7 @@ from tlm_sweeps.corpora.opening import Corpus
 from tlm_sweeps.corpora.passage_arrays import Passages
 from tlm_sweeps.corpora.texts import open_text, text_key
 from tlm_sweeps.runs.record import Measurement
+from tlm_sweeps.search.checkpoint_interval import checkpoint_seconds
 from tlm_sweeps.search.kept_run import KeptRun, job_of
 from tlm_sweeps.search.messages import (
     ORDERS,
@@ -46,8 +47,6 @@ from tlm_sweeps.training.loop import Diverged, train
 from tlm_sweeps.training.probing import seconds_per_step
 from tlm_sweeps.training.replicas import Happened, train_together
 
-CHECKPOINT_SECONDS = 30.0
-"""Time between checkpoints: what a killed run loses at most."""
 _ADVANCED_SECONDS = 0.25
 _PRUNED = "stopped by the pruner"
 _STOPPED = "stopped from W&B"
@@ -111,6 +110,7 @@ class Worker:
     def _follow(self, runs: Sequence[KeptRun]) -> None:
         """Drive the training generator: pass measurements on, checkpoint now and then, obey."""
         leaving: set[int] = set()
+        interval = checkpoint_seconds()
         said = kept = time.monotonic()
         for place, event in _events(runs, leaving):
             run, now = runs[place], time.monotonic()
@@ -126,7 +126,7 @@ class Worker:
                     if each.is_stop_asked:
                         _end(runs, leaving, each.order.run_id, _STOPPED)
                 self._obey(runs, leaving)
-            if now - kept > CHECKPOINT_SECONDS:
+            if now - kept > interval:
                 kept = now
                 for each in _under_way(runs):
                     each.checkpoint()
