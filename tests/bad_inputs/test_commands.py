@@ -86,3 +86,16 @@ def test_markup_and_escape_codes_of_the_input_are_shown_and_not_obeyed(tlm: Tlm)
 def test_debug_shows_the_traceback_wherever_it_stands(tlm: Tlm):
     assert "Traceback" in tlm("sweep", "nothing.yaml", "--debug").err
     assert "Traceback" in tlm("--debug", "sweep", "nothing.yaml").err
+
+
+@pytest.mark.parametrize("written", ["soon", "0", "-3", "nan", "1e9"])
+def test_an_impossible_time_between_checkpoints_is_refused(
+    tlm: Tlm, spec: Path, monkeypatch: pytest.MonkeyPatch, written: str
+):
+    monkeypatch.setenv("TLM_CHECKPOINT_SECONDS", written)
+    before = sorted(spec.parent.rglob("*"))
+    answer = tlm("sweep", spec)
+    assert answer.code == 2
+    assert f"`{written}` is no number of seconds" in answer.err
+    assert "leave TLM_CHECKPOINT_SECONDS unset" in answer.err
+    assert sorted(spec.parent.rglob("*")) == before
