@@ -11,23 +11,10 @@ import yaml
 
 from tests.corpora.labelled_files import write_table
 
-_WORDS = [
-    "function",
-    "module",
-    "object",
-    "class",
-    "return",
-    "value",
-    "list",
-    "string",
-    "import",
-    "name",
-    "type",
-    "error",
-    "argument",
-    "method",
-    "file",
-]
+_WORDS = (
+    *("function", "module", "object", "class", "return", "value", "list", "string"),
+    *("import", "name", "type", "error", "argument", "method", "file"),
+)
 
 PRETRAINING: dict[str, Any] = {
     "name": "pre",
