@@ -79,6 +79,7 @@ def test_a_run_leaves_its_logits_and_the_names_of_its_labels(finished: Finished)
         assert record.test_scores is not None
         assert (record.test_scores.n, record.test_scores.n_correct) == (right.size, right.sum())
         assert kept["valid_logits"].shape == (16, 4)
+        assert sum(each.size for each in load_file(folder / "model.safetensors").values()) == record.n_params
         assert kept["valid_labels"].tolist() == np.repeat(range(4), 4).tolist()
         description = json.loads((folder / "model.json").read_text())
         assert description["corpus"]["labels"] == list(tasks.TOPICS)
