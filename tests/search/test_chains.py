@@ -271,7 +271,7 @@ def test_a_sweep_that_is_not_over_is_not_started_from(tmp_path: Path):
     with closing(tlm.iter_sweep(spec, runs_dir=place.runs, workers=1)) as pictures:
         next(pictures)
     problem = place.refused(write_spec(tmp_path, FINE_TUNING, after=None))
-    assert "is not complete yet" in problem.message
+    assert "`pre` is not over yet" in problem.message
     assert "finish `pre` first" in problem.hint
 
 
