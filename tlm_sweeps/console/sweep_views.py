@@ -13,14 +13,16 @@ from tlm_sweeps.console.tables import Column, fitting, table
 from tlm_sweeps.console.wording import run_of, scored, setting_of, share_of, states_in_words
 from tlm_sweeps.report.naming import format_nll
 from tlm_sweeps.report.outcomes import outcomes
+from tlm_sweeps.report.pretraining import pretraining_sentence
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.views import Table as PlainTable
 from tlm_sweeps.report.views import leaderboard_tables
 from tlm_sweeps.runs.ledger import Death
-from tlm_sweeps.runs.record import Record
+from tlm_sweeps.runs.record import LabelScores, Record
 from tlm_sweeps.search.progress import SweepProgress
 from tlm_sweeps.search.standing import SweepStatus
 from tlm_sweeps.search.wandb.launched import LaunchedSweep
+from tlm_sweeps.spec.chaining import account_of
 from tlm_sweeps.units import format_count, format_flops, format_seconds
 
 _SHORT = {"validation NLL": "val NLL", "parameters": "params", "epochs run": "epochs"}
@@ -29,7 +31,7 @@ _PAPER = 100
 """Columns of a panel that goes into a file or a pipe."""
 _MOST_NAMED = 3
 """Runs that are named where there are more."""
-_SPARE = {"seeds": 5, "spent": 4, "parameters": 3, "epochs run": 2, "trial": 1}
+_SPARE = {"seeds": 5, "spent": 4, "parameters": 3, "epochs run": 2, "trial": 1, "95 % by examples": 6}
 """Columns of a leaderboard that a narrow terminal does without, the most easily first."""
 
 
@@ -56,7 +58,9 @@ def status_view(status: SweepStatus, console: Console) -> RenderableType:
     panel = sweep_panel(status.progress)
     panel.width = None if console.is_terminal else _PAPER
     parts: list[RenderableType] = [panel]
-    parts += [Text(plain(standing_of(status)), "dim"), *outcome_lines(status.records)]
+    behind = pretraining_sentence(status.records, account_of(status.spec))
+    parts += [Text(plain(line), "dim") for line in (standing_of(status), behind) if line]
+    parts += outcome_lines(status.records)
     if status.deaths:
         parts.append(Text(plain(_deaths(status.deaths)), "dim"))
     return Group(*parts)
@@ -126,6 +130,7 @@ def record_view(record: Record) -> RenderableType:
         ("run", f"{record.run_id}, {record.state}" + (f": {record.reason}" if record.reason else "")),
         ("validation NLL", _nll(record.val_nll, record)),
         ("test NLL", _nll(record.test_nll, record)),
+        *([("test accuracy", _accuracy(record.test_scores))] if record.test_scores else []),
         ("parameters", f"{format_count(record.n_params)}" if record.n_params else "–"),
         ("training FLOPs", f"{format_flops(spent)} {account}{share}" if spent else "–"),
         ("steps", f"{record.steps:,}, {record.epochs:.3g} epochs" if record.steps and record.epochs else "–"),
@@ -146,6 +151,11 @@ def _nll(nll: float | None, record: Record) -> str:
         return "–"
     bits = bits_per_character(record, nll)
     return f"{format_nll(nll)} nats per target" + (f", {bits:.4f} bits per character" if bits is not None else "")
+
+
+def _accuracy(scores: LabelScores) -> str:
+    low, high = scores.interval
+    return f"{scores.accuracy:.1%} of {scores.n:,} ({low:.1%} to {high:.1%}), macro-F1 {scores.macro_f1:.3f}"
 
 
 def _fitted(found: PlainTable, console: Console) -> RenderableType:

@@ -33,6 +33,7 @@ from tlm_sweeps.search.messages import (
     TakenUp,
     Told,
 )
+from tlm_sweeps.search.origins import Origins
 from tlm_sweeps.search.outside import Outside
 from tlm_sweeps.search.pool import Died, Heard, LocalPool
 from tlm_sweeps.search.progress import SweepProgress, picture
@@ -40,7 +41,7 @@ from tlm_sweeps.search.proposals import Proposals
 from tlm_sweeps.search.proposing import Proposer
 from tlm_sweeps.search.roster import Roster
 from tlm_sweeps.search.spending import Spending, expected_flops
-from tlm_sweeps.search.stacking import ALONE, Stacking
+from tlm_sweeps.search.stacking import ALONE, Stacking, alike
 from tlm_sweeps.search.trials import is_over
 from tlm_sweeps.spec.sweep import SweepSpec
 
@@ -68,6 +69,7 @@ class Coordinator:
         stacking: Stacking = ALONE,
         proposals: Proposals | None = None,
         retries: int = RETRIES,
+        pool_flops: int | None = None,
     ) -> None:
         """Take up the sweep where its ledger says it stands.
 
@@ -82,6 +84,7 @@ class Coordinator:
             stacking: how many runs of one shape a worker trains as one.
             proposals: where trials come from; by default Optuna proposes them.
             retries: how often a run whose worker died is gone on with from its checkpoint before it has failed.
+            pool_flops: what a total that it shares with other sweeps has for it; by default its total is its own.
         """
         self._spec = spec
         self._ledger = ledger
@@ -94,7 +97,8 @@ class Coordinator:
         self._retries = retries
         self._runs = Roster(ledger.records())
         self._proposer: Proposals = proposals or Proposer(spec, facts_of, ledger, self._runs)
-        self._spending = Spending(spec, facts_of, ledger.proposals())
+        self._spending = Spending(spec, facts_of, ledger.proposals(), pool_flops)
+        self._origins = Origins(ledger.folder.parent, facts_of)
         self._in_flight: dict[str, InFlight] = {}
         self._news: list[Record] = []
         self._outside = Outside()
@@ -159,20 +163,10 @@ class Coordinator:
         return True
 
     def _stackable(self, first: Record) -> list[Record]:
-        """A run and those that can be trained with it as one: other seeds, and learning rates, of its shape.
-
-        Settings that no result has a bearing on are looked for ahead of their turn.
-        """
-        key, most = self._stack_key(first), self._stacking.most(self._spending.plan(first.trial))
-        if most == 1 or key is None:
-            return [first]
-        ahead = most if self._proposer.foresees else 0
-        while True:
-            others = (each for each in self._waiting_runs() if each.run_id != first.run_id)
-            alike = [first, *(each for each in others if self._stack_key(each) == key)][:most]
-            if len(alike) == most or ahead == 0 or not self._propose():
-                return alike
-            ahead -= 1
+        """A run and those that can be trained with it as one: other seeds, and learning rates, of its shape."""
+        most = self._stacking.most(self._spending.plan(first.trial))
+        more = self._propose if self._proposer.foresees else None
+        return alike(first, self._waiting_runs, self._stack_key, most, more)
 
     def _stack_key(self, record: Record) -> tuple[str, int] | None:
         """What runs must have in common to be trained as one: their shape, and the step they go on from."""
@@ -196,6 +190,7 @@ class Coordinator:
         if proposal.verdict == "trial":
             seeds = seeds_of(self._spec)
             records = planned_runs(self._spec, proposal, planned, seeds, self._facts_of, self._provenance, name)
+            records = self._origins.begun_from(records, planned)
         elif proposal.verdict == "infeasible":
             first = seeds_of(self._spec)[0]
             records = (planned_record(self._spec, proposal, planned, first, self._provenance, name),)
@@ -203,7 +198,10 @@ class Coordinator:
         for each in records:
             self._runs.put(each)
         self._spending.add(proposal, planned)
-        self._news += [record for record in records if record.state == "infeasible"]
+        lost = [record for record in records if record.state == "infeasible"]
+        self._news += lost
+        if proposal.verdict == "trial" and lost:
+            self._close_trial(lost[0])
 
     def _lease(self, worker: int, record: Record) -> InFlight | None:
         """Lease a run to a worker; None when the pool cannot hold it any more, which ends it."""
@@ -443,6 +441,7 @@ class Coordinator:
             news=news,
             complaints=complaints,
             untold=self._outside.untold,
+            pool=self._spending.total,
         )
 
 

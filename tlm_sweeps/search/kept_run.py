@@ -26,11 +26,13 @@ from tlm_sweeps.search.messages import (
 from tlm_sweeps.search.peak_memory import peak_bytes
 from tlm_sweeps.tracking.tracker import TrackedRun, Tracker, open_tracker
 from tlm_sweeps.training.checkpoint import SavedCheckpoint, load_newest_whole, save, save_model
-from tlm_sweeps.training.job import Text, TrainingJob
+from tlm_sweeps.training.first_weights import UnusableWeights, begin_with
+from tlm_sweeps.training.job import FirstWeights, Text, TrainingJob
 from tlm_sweeps.training.loop import Diverged, finish
+from tlm_sweeps.training.predictions import save_predictions
 from tlm_sweeps.training.state import RunState, start
 
-_NOT_RESULTS = ("train_flops", "stopped_early")
+_NOT_RESULTS = ("train_flops", "stopped_early", "predictions")
 
 
 class KeptRun:
@@ -64,7 +66,7 @@ class KeptRun:
         job = job_of(order)
         saved = [SavedCheckpoint(name, sha256, step) for step, name, sha256 in order.checkpoints]
         loaded = load_newest_whole(job, corpus, self._folder, saved, device)
-        self._state = loaded or start(job, corpus, device)
+        self._state = loaded or _begun(job, corpus, device)
         self._send(TakenUp(**self._names, step=self._state.step))
         _keep_measurements(self._metrics, self._state.measurements)
 
@@ -121,8 +123,10 @@ class KeptRun:
         self._end("pruned", results, state.train_flops, reason)
 
     def complete(self) -> None:
-        """It has come to its end: score test, keep the model."""
+        """It has come to its end: score test, keep the model and what it says of each example."""
         outcome = finish(self.state)
+        if outcome.predictions is not None:
+            save_predictions(outcome.predictions, self._folder)
         files = save_model(self.state, self._folder)
         if self._tracker is not None and self.order.tracking.artifacts == "model":
             self._tracker.log_model(files)
@@ -152,7 +156,8 @@ class KeptRun:
         if state == "paused":
             self._last_words = lambda tracker: tracker.mark_preempted()
         else:
-            told = {**ended.results, "train_flops": ended.train_flops, "reason": reason}
+            results = ended.model_dump(mode="json")["results"]
+            told = {**results, "train_flops": ended.train_flops, "reason": reason}
             self._last_words = lambda tracker: tracker.finish(told, state)
 
     def tell_end(self) -> None:
@@ -176,7 +181,18 @@ class KeptRun:
 def job_of(order: TrainOrder) -> TrainingJob:
     """What the order asks of the training loop."""
     steps = Steps(order.experiment.training.batch_size, order.windows_per_epoch, order.steps)
-    return TrainingJob(experiment=order.experiment, seed=order.seed, steps=steps)
+    weights = (
+        None if order.first_weights is None else FirstWeights(Path(order.first_weights[0]), order.first_weights[1])
+    )
+    return TrainingJob(experiment=order.experiment, seed=order.seed, steps=steps, first_weights=weights)
+
+
+def _begun(job: TrainingJob, corpus: Text, device: torch.device) -> RunState:
+    """A run before its first step, with the weights that it was given."""
+    state = start(job, corpus, device)
+    if job.first_weights is not None:
+        begin_with(state, job.first_weights)
+    return state
 
 
 def _tracked(order: TrainOrder, folder: Path, state: RunState) -> TrackedRun:
@@ -209,7 +225,7 @@ def _keep_measurements(metrics: Path, measurements: list[Measurement]) -> None:
 
 def _reason(error: Exception, folder: Path) -> str:
     """Why a run failed, in a line; the whole story goes to `error.txt` when it is not a plain divergence."""
-    if isinstance(error, Diverged):
+    if isinstance(error, Diverged | UnusableWeights):
         return error.problems[0].message
     with suppress(OSError):  # a full disk must not hide what happened
         (folder / "error.txt").write_text("".join(traceback.format_exception(error)), encoding="utf-8")

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from tlm_sweeps.runs.record import Measurement
+from tlm_sweeps.runs.record import LabelScores, Measurement
 from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.sweep import Account, TrackingSpec
 from tlm_sweeps.tracking.tracked_run import WandbPlace
@@ -47,6 +47,8 @@ class TrainOrder(Message):
     """The run's folder."""
     checkpoints: tuple[tuple[int, str, str], ...]
     """Acknowledged checkpoints, newest first: step, name, sha256."""
+    first_weights: tuple[str, str] | None = None
+    """File and sha256 of the weights that it begins with where it has no checkpoint; None: it draws them."""
     judged: bool
     """Whether the worker waits for a verdict after each measurement."""
     tracking: TrackingSpec
@@ -159,7 +161,7 @@ class Ended(Message):
     lease: int
     state: Literal["complete", "pruned", "failed", "paused"]
     reason: str = ""
-    results: dict[str, float | int | None] = {}
+    results: dict[str, float | int | LabelScores | None] = {}
     """The record's measured fields."""
     train_flops: dict[str, int] = {}
 

@@ -1,10 +1,12 @@
-"""How many runs of one shape a worker trains as one."""
+"""Which runs of one shape a worker trains as one, and how many."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tlm_sweeps.compute.planning import PlannedTrial
+from tlm_sweeps.runs.record import Record
 
 STACK = 8
 """Runs in a stack on a GPU, unless the user says otherwise."""
@@ -27,3 +29,32 @@ class Stacking:
 
 
 ALONE = Stacking(1)
+
+
+def alike(
+    first: Record,
+    waiting: Callable[[], Iterable[Record]],
+    key: Callable[[Record], object | None],
+    most: int,
+    propose: Callable[[], bool] | None,
+) -> list[Record]:
+    """A run and those that can be trained with it as one.
+
+    Args:
+        first: the run.
+        waiting: the runs whose turn it is, itself among them.
+        key: what runs that are trained as one have in common; None of a run that is trained alone.
+        most: so many in all.
+        propose: takes a new setting up, whose runs are then waiting, and says whether there was one; None where
+            settings must not be looked for ahead of their turn, because results have a bearing on them.
+    """
+    wanted = key(first)
+    if most == 1 or wanted is None:
+        return [first]
+    ahead = most
+    while True:
+        others = (each for each in waiting() if each.run_id != first.run_id)
+        found = [first, *(each for each in others if key(each) == wanted)][:most]
+        if len(found) == most or ahead == 0 or propose is None or not propose():
+            return found
+        ahead -= 1

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from tlm_sweeps.compute.facts import CorpusFacts
 from tlm_sweeps.compute.steps import Steps
+from tlm_sweeps.corpora.labelled_arrays import LabelledSet
 from tlm_sweeps.corpora.passage_arrays import Passages
 from tlm_sweeps.spec.experiment import ExperimentSpec
+
+
+@dataclass(frozen=True)
+class FirstWeights:
+    """A file of weights that a run begins with, and what tells whether it still is that file."""
+
+    path: Path
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -22,6 +32,8 @@ class TrainingJob:
     seed: int
     """0 or more."""
     steps: Steps
+    first_weights: FirstWeights | None = None
+    """Of the encoder. Everything else, and without them everything, is drawn from the seed."""
 
 
 @runtime_checkable
@@ -49,5 +61,5 @@ class TokenisedCorpus(Protocol):
         ...
 
 
-Text = TokenisedCorpus | Passages
-"""What a run reads: tokens in a row, or passages of word pieces."""
+Text = TokenisedCorpus | Passages | LabelledSet
+"""What a run reads: tokens in a row, passages of word pieces, or labelled examples."""
