@@ -43,8 +43,10 @@ def calibration(truth: Rates, precision: Precision = "fp32", noise: float = 0.0)
     for probe in probes(precision):
         asked, v = probe.experiment, probe.vocabulary_size
         training, evaluation = asked.training, asked.evaluation
-        size, score = evaluation.batch_size or 0, goal_of(asked, evaluation.score)
-        step = work_of_batch(asked.model, v, goal_of(asked), training.batch_size, clipped=training.clip is not None)
+        size, score = evaluation.batch_size or 0, goal_of(asked, None, evaluation.score)
+        step = work_of_batch(
+            asked.model, v, goal_of(asked, None), training.batch_size, clipped=training.clip is not None
+        )
         batch = work_of_batch(asked.model, v, score, size, clipped=False)
         timings.append(
             Timing(
@@ -86,7 +88,7 @@ def test_unseen_models_are_predicted_on_a_machine_unlike_the_typical_one(seed: i
     truth, found = planted(seed), fitted(calibration(planted(seed), noise=noise))
     for model in UNSEEN:
         asked = experiment(model)
-        work = work_of_batch(asked.model, 80, goal_of(asked), 24, clipped=False)
+        work = work_of_batch(asked.model, 80, goal_of(asked, None), 24, clipped=False)
         for name in ("training", "scoring"):
             wanted = seconds_for(work, getattr(truth, name))
             assert seconds_for(work, getattr(found, name)) == pytest.approx(wanted, rel=tolerance)

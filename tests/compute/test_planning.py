@@ -66,7 +66,7 @@ def test_every_cell_of_a_finite_space_is_planned_with_its_verdict():
         assert trial.cost is not None
         experiment, steps = trial.matched.experiment, trial.matched.steps
         windows = steps.windows_after(steps.total)
-        assert trial.cost.n_params == n_params(experiment.model, 65)
+        assert trial.cost.n_params == n_params(experiment.model, 65, "all")
         assert trial.matched.train_flops == train_flops_per_window(experiment.model, 65, "all").times(windows)
         assert 0.99e12 <= trial.matched.train_flops.matmul <= 1e12
         assert trial.cost.positions == windows * 32 == trial.cost.targets

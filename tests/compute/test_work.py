@@ -22,7 +22,7 @@ def test_products_of_a_transformer_are_the_counted_flops(options: dict[str, obje
     model = _MODELS.validate_python(BLOCK | options)
     work = work_of_batch(model, 50, score, 7, clipped=False)
     assert work.matmul_flops + work.attention_flops == 7 * forward_flops_per_window(model, 50, score)
-    assert work.parameters == n_params(model, 50)
+    assert work.parameters == n_params(model, 50, score)
 
 
 @pytest.mark.parametrize("model", [LINEAR, MLP])

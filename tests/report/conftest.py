@@ -209,8 +209,8 @@ def _record(known: dict[str, Any], matched: Matched, curve: list[Measurement], f
         state=fate,  # type: ignore[arg-type]
         reason=reasons[fate],
         spec=matched.experiment.model_dump(mode="json"),
-        n_params=n_params(model, FACTS.vocabulary_size),
-        n_params_non_embedding=n_params_non_embedding(model, FACTS.vocabulary_size),
+        n_params=n_params(model, FACTS.vocabulary_size, "all"),
+        n_params_non_embedding=n_params_non_embedding(model, FACTS.vocabulary_size, "all"),
         train_flops=last.train_flops,
         evaluation_flops=last.train_flops["matmul"] // 5,
         steps=last.step,

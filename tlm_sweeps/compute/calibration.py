@@ -98,7 +98,7 @@ def step_work(timing: Timing) -> Work:
     return work_of_batch(
         experiment.model,
         timing.vocabulary_size,
-        goal_of(experiment),
+        goal_of(experiment, None),
         training.batch_size,
         clipped=training.clip is not None,
     )
@@ -111,7 +111,7 @@ def scoring_work(timing: Timing) -> Work:
     return work_of_batch(
         experiment.model,
         timing.vocabulary_size,
-        goal_of(experiment, evaluation.score),
+        goal_of(experiment, None, evaluation.score),
         evaluation.batch_size or training.batch_size,
         clipped=False,
     )

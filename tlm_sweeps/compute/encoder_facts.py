@@ -27,6 +27,29 @@ class PassageFacts:
 
 
 @dataclass(frozen=True)
+class TokenOverlap:
+    """How much two sets of texts have in common, over the pieces of one vocabulary. Shares are between 0 and 1."""
+
+    n_pretraining: int
+    """Distinct tokens of the pre-training set."""
+    n_task: int
+    """Distinct tokens of the task."""
+    n_common: int
+    """Distinct tokens of both."""
+    task_kinds_seen: float
+    """Share of the task's distinct tokens that occur in the pre-training set."""
+    pretraining_kinds_used: float
+    """Share of the pre-training set's distinct tokens that occur in the task."""
+    task_tokens_seen: float
+    """Share of the task's running tokens whose kind occurs in the pre-training set."""
+    pretraining_tokens_used: float
+    """Share of the pre-training set's running tokens whose kind occurs in the task."""
+    common_mass: float
+    """Σ min(p, q) over the two relative frequencies: 1 for equal distributions, 0 for nothing in common. It does not
+    come near 1 merely because both sets are large, as the shares above do with a closed vocabulary."""
+
+
+@dataclass(frozen=True)
 class TaskFacts:
     """Counts of a labelled set as drawn."""
 
@@ -44,3 +67,5 @@ class TaskFacts:
     """Test examples whose very text is in train too, under any label."""
     fingerprint: str
     """sha256 over vocabulary, labels, ids and their order."""
+    overlap: TokenOverlap | None = None
+    """Of train with the passages that an experiment names beside the task; None where none are named."""

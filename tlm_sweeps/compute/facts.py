@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from tlm_sweeps.compute.encoder_facts import PassageFacts
+from tlm_sweeps.compute.encoder_facts import PassageFacts, TaskFacts
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,11 @@ class CorpusFacts:
     """sha256 over vocabulary and token ids of the three splits: the same text tokenised alike, wherever it is."""
 
 
-TextFacts = CorpusFacts | PassageFacts
-"""Of a text as an experiment reads it: in tokens, or in passages of word pieces. Made by the corpora room, kept in
-every record."""
+TextFacts = CorpusFacts | PassageFacts | TaskFacts
+"""Of a text as an experiment reads it: in tokens, in passages of word pieces, or in labelled examples. Made by the
+corpora room, kept in every record."""
+
+
+def plain_facts(facts: TextFacts) -> dict[str, Any]:
+    """Facts as records and checkpoints keep them: what JSON holds, so that they are equal when they are read again."""
+    return json.loads(json.dumps(asdict(facts)))

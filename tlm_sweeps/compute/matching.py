@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from tlm_sweeps.compute.counting import TrainFlops
-from tlm_sweeps.compute.encoder_facts import PassageFacts
+from tlm_sweeps.compute.encoder_facts import PassageFacts, TaskFacts
 from tlm_sweeps.compute.facts import TextFacts
 from tlm_sweeps.compute.goals import goal_of, train_flops_per_window
 from tlm_sweeps.compute.steps import Steps, windows_per_epoch
@@ -139,7 +139,7 @@ def closed(model: ModelSpec) -> ModelSpec:
 
 def cost_of_window(experiment: ExperimentSpec, facts: TextFacts) -> TrainFlops:
     """Training FLOPs of one window."""
-    model, goal = experiment.model, goal_of(experiment)
+    model, goal = experiment.model, goal_of(experiment, facts)
     return _cost_of_window(model, facts.vocabulary_size, goal)  # pyright: ignore[reportArgumentType] a frozen model has a hash
 
 
@@ -228,7 +228,7 @@ def _at_most(matched: Matched, budget: BudgetSpec, budget_flops: int) -> Matched
 
 def _matched(experiment: ExperimentSpec, facts: TextFacts, steps: Steps, asked: float | None) -> Matched:
     solved: dict[str, object] = {"epochs": steps.epochs_after(steps.total)}
-    if isinstance(experiment.model, BertModel):
+    if experiment.training.predict == "masked":
         solved["masking"] = experiment.training.masking or MaskingSpec()
     training = experiment.training.model_copy(update=solved)
     model = _closed(experiment.model)  # pyright: ignore[reportArgumentType] the same
@@ -242,8 +242,8 @@ def _matched(experiment: ExperimentSpec, facts: TextFacts, steps: Steps, asked: 
 
 def _shortness(experiment: ExperimentSpec, facts: TextFacts) -> Problem | None:
     context = experiment.model.context
-    if isinstance(facts, PassageFacts):
-        return None  # of passages there is always one
+    if isinstance(facts, PassageFacts | TaskFacts):
+        return None  # of passages and of examples there is always one
     for split, tokens in (("train", facts.n_train), ("valid", facts.n_valid), ("test", facts.n_test)):
         if tokens <= context:
             return Problem(

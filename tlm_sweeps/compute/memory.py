@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from tlm_sweeps.compute.encoder_facts import PassageFacts
+from tlm_sweeps.compute.encoder_facts import PassageFacts, TaskFacts
 from tlm_sweeps.compute.encoder_likeness import image_channels, like
 from tlm_sweeps.compute.facts import TextFacts
-from tlm_sweeps.compute.goals import goal_of, n_params, targets_per_window
+from tlm_sweeps.compute.goals import goal_of, n_params, outcomes_of, targets_per_window
 from tlm_sweeps.spec.encoders import BertModel
 from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.models import (
@@ -45,15 +45,15 @@ def memory_bytes(experiment: ExperimentSpec, facts: TextFacts) -> int:
 
     Resident memory, with what workers share. Of one run: a stack on a GPU is not meant.
     """
-    weights = n_params(experiment.model, facts.vocabulary_size)
-    training = _COPIES_WHILE_TRAINING * weights + _held_between_passes(experiment, facts.vocabulary_size)
+    weights = n_params(experiment.model, facts.vocabulary_size, goal_of(experiment, facts))
+    training = _COPIES_WHILE_TRAINING * weights + _held_between_passes(experiment, facts)
     floats = max(training, _COPIES_AT_THE_END * weights)
     return round(WORKER_BYTES + _FLOAT_BYTES * floats + _corpus_bytes(facts))
 
 
-def _held_between_passes(experiment: ExperimentSpec, vocabulary_size: int) -> float:
+def _held_between_passes(experiment: ExperimentSpec, facts: TextFacts) -> float:
     """float32 numbers of a batch that the forward pass keeps for the backward pass, and that pass's own."""
-    model, batch = experiment.model, experiment.training.batch_size
+    model, batch, vocabulary_size = experiment.model, experiment.training.batch_size, facts.vocabulary_size
     positions = batch * model.context
     match model:
         case LinearModel():
@@ -69,12 +69,12 @@ def _held_between_passes(experiment: ExperimentSpec, vocabulary_size: int) -> fl
             scored = batch if is_last else positions
             return positions * (blocks + ends + mixing) + _logits(scored, vocabulary_size)
         case BertModel():
-            return _held_by_encoder(experiment, model, vocabulary_size)
+            return _held_by_encoder(experiment, model, facts)
         case _:
             assert_never(model)
 
 
-def _held_by_encoder(experiment: ExperimentSpec, model: BertModel, vocabulary_size: int) -> float:
+def _held_by_encoder(experiment: ExperimentSpec, model: BertModel, facts: TextFacts) -> float:
     """As a transformer's that predicts last positions; each image of a convolution is held four times.
 
     A guess: no worker's memory was fitted yet.
@@ -83,8 +83,9 @@ def _held_by_encoder(experiment: ExperimentSpec, model: BertModel, vocabulary_si
     share = 0.5 if experiment.training.precision == "bf16" else 1.0
     blocks = model.depth * share * _block(alike) + model.depth * _attention_weights(experiment, alike)
     ends = share * (14 * width + 4 * width * image_channels(model))
-    scored = batch * targets_per_window(model, goal_of(experiment))
-    return batch * model.context * (blocks + ends) + _logits(scored, vocabulary_size)
+    goal = goal_of(experiment, facts)
+    logits = _logits(batch * targets_per_window(model, goal), outcomes_of(goal, facts.vocabulary_size))
+    return batch * model.context * (blocks + ends) + logits
 
 
 def _block(model: BlockModel) -> float:
@@ -113,5 +114,5 @@ def _logits(rows: int, vocabulary_size: int) -> int:
 def _corpus_bytes(facts: TextFacts) -> int:
     """Token ids in the cache's smallest type: pages of files, which all workers share."""
     size = 1 if facts.vocabulary_size <= 2**8 else 2 if facts.vocabulary_size <= 2**16 else 4
-    length = facts.length if isinstance(facts, PassageFacts) else 1
+    length = facts.length if isinstance(facts, PassageFacts | TaskFacts) else 1
     return size * length * (facts.n_train + facts.n_valid + facts.n_test)

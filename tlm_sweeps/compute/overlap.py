@@ -7,34 +7,12 @@ share it is, so both directions are given; a frequency-weighted overlap is its f
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int, Integer
 
-
-@dataclass(frozen=True)
-class TokenOverlap:
-    """How much two sets of texts have in common, over the pieces of one vocabulary. Shares are between 0 and 1."""
-
-    n_pretraining: int
-    """Distinct tokens of the pre-training set."""
-    n_task: int
-    """Distinct tokens of the task."""
-    n_common: int
-    """Distinct tokens of both."""
-    task_kinds_seen: float
-    """Share of the task's distinct tokens that occur in the pre-training set."""
-    pretraining_kinds_used: float
-    """Share of the pre-training set's distinct tokens that occur in the task."""
-    task_tokens_seen: float
-    """Share of the task's running tokens whose kind occurs in the pre-training set."""
-    pretraining_tokens_used: float
-    """Share of the pre-training set's running tokens whose kind occurs in the task."""
-    common_mass: float
-    """Σ min(p, q) over the two relative frequencies: 1 for equal distributions, 0 for nothing in common. It does not
-    come near 1 merely because both sets are large, as the shares above do with a closed vocabulary."""
+from tlm_sweeps.compute.encoder_facts import TokenOverlap
 
 
 def token_counts(

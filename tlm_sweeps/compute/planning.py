@@ -123,7 +123,7 @@ def ensure_text(spec: SweepSpec, facts_of: FactsOf) -> None:
     Raises:
         InputError: when it cannot be had.
     """
-    if not any(name.startswith(("corpus.", "passages.")) for name in spec.search):
+    if not any(name.startswith(("corpus.", "passages.", "task.")) for name in spec.search):
         facts_of(spec.experiment)
 
 
@@ -298,13 +298,13 @@ def _cost_reader(machine: Machine) -> Callable[[Matched, TextFacts], Cost]:
 
 def _cost(matched: Matched, facts: TextFacts, machine: Machine) -> Cost:
     experiment, steps = matched.experiment, matched.steps
-    windows = steps.windows_after(steps.total)
+    windows, goal = steps.windows_after(steps.total), goal_of(experiment, facts)
     return Cost(
-        n_params=n_params(experiment.model, facts.vocabulary_size),
-        n_params_non_embedding=n_params_non_embedding(experiment.model, facts.vocabulary_size),
+        n_params=n_params(experiment.model, facts.vocabulary_size, goal),
+        n_params_non_embedding=n_params_non_embedding(experiment.model, facts.vocabulary_size, goal),
         evaluation_flops=evaluation_flops(experiment, facts, len(evaluation_steps(experiment, steps))),
         memory_bytes=memory_bytes(experiment, facts),
         predicted_seconds=predicted_seconds(facts, matched, machine),
         positions=windows * experiment.model.context,
-        targets=windows * targets_per_window(experiment.model, goal_of(experiment)),
+        targets=windows * targets_per_window(experiment.model, goal),
     )

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tlm_sweeps.compute.encoder_counting import MaskedTokens
-from tlm_sweeps.compute.encoder_facts import PassageFacts
+from tlm_sweeps.compute.encoder_counting import Labels, MaskedTokens
+from tlm_sweeps.compute.encoder_facts import PassageFacts, TaskFacts
 from tlm_sweeps.compute.facts import TextFacts
 from tlm_sweeps.compute.goals import Goal, goal_of
 from tlm_sweeps.spec.experiment import ExperimentSpec
@@ -53,9 +53,9 @@ def windows_per_epoch(experiment: ExperimentSpec, facts: TextFacts) -> int:
     """Windows that count as one epoch; 0 when the train split is too short for one.
 
     With replacement: as the spec says, by default one pass of positions. Shuffled: the disjoint windows that fit
-    whatever the offset (0 ≤ offset < context) at which the pass begins. Passages: all of them, once.
+    whatever the offset (0 ≤ offset < context) at which the pass begins. Passages and examples: all of them, once.
     """
-    if isinstance(facts, PassageFacts):
+    if isinstance(facts, PassageFacts | TaskFacts):
         return facts.n_train
     training, context = experiment.training, experiment.model.context
     if training.windows == "shuffled":
@@ -79,23 +79,24 @@ def evaluation_steps(experiment: ExperimentSpec, steps: Steps) -> tuple[int, ...
 
 @dataclass(frozen=True)
 class EvaluationWindows:
-    """Which windows of a split are scored: `count` of them, `stride` tokens (or passages) apart from the first."""
+    """Which windows of a split are scored: `count` of them, `stride` tokens (or passages, or examples) apart."""
 
     count: int
     stride: int
     score: Goal
 
 
-def evaluation_windows(experiment: ExperimentSpec, n_tokens: int) -> EvaluationWindows:
+def evaluation_windows(experiment: ExperimentSpec, facts: TextFacts | None, n_tokens: int) -> EvaluationWindows:
     """The windows on which a split is scored; `count` is 0 when it is too short for one.
 
     Args:
         experiment: which windows, and what they are scored on.
-        n_tokens: of the split; its passages, where pieces are masked.
+        facts: as `goal_of` takes them.
+        n_tokens: of the split; its passages, where pieces are masked, or its examples.
     """
     evaluation, context = experiment.evaluation, experiment.model.context
-    score = goal_of(experiment, evaluation.score)
-    if isinstance(score, MaskedTokens):
+    score = goal_of(experiment, facts, evaluation.score)
+    if isinstance(score, MaskedTokens | Labels):
         return EvaluationWindows(min(n_tokens, evaluation.windows or n_tokens), 1, score)
     stride = evaluation.stride or (1 if score == "last" else context)
     whole = max(0, (n_tokens - context - 1) // stride + 1)

@@ -11,7 +11,7 @@ from typing import NamedTuple, assert_never
 
 from tlm_sweeps.compute.encoder_counting import MaskedTokens
 from tlm_sweeps.compute.encoder_likeness import image_channels, like
-from tlm_sweeps.compute.goals import Goal, forward_flops_per_window, n_params, targets_per_window
+from tlm_sweeps.compute.goals import Goal, forward_flops_per_window, n_params, outcomes_of, targets_per_window
 from tlm_sweeps.spec.encoders import BertModel
 from tlm_sweeps.spec.families import ModelSpec
 from tlm_sweeps.spec.models import (
@@ -103,15 +103,15 @@ def work_of_batch(model: ModelSpec, vocabulary_size: int, score: Goal, windows: 
             outputs = windows * targets_per_window(model, score)
             full = _block(like(model), windows, model.context).times(model.depth - 1)
             last = _block(like(model), windows, outputs / windows)
-            head = together(_dense(outputs, width, width), _dense(outputs, width, vocabulary_size))
+            head = together(_dense(outputs, width, width), _dense(outputs, width, outcomes_of(score, vocabulary_size)))
             layers = together(full, last, head, _ends_of_encoder(model, windows, outputs))
         case _:
             assert_never(model)
     rest = Work(
         batches=1,
         clipped_layers=layers.layers if clipped else 0,
-        parameters=n_params(model, vocabulary_size),
-        logits=outputs * vocabulary_size,
+        parameters=n_params(model, vocabulary_size, score),
+        logits=outputs * outcomes_of(score, vocabulary_size),
         tokens=windows * model.context,
         gathered=windows * model.context * width,
     )

@@ -16,7 +16,7 @@ from tlm_sweeps.report.outcomes import outcomes
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.views import Table as PlainTable
 from tlm_sweeps.report.views import leaderboard_tables
-from tlm_sweeps.runs.record import Record
+from tlm_sweeps.runs.record import LabelScores, Record
 from tlm_sweeps.search.progress import SweepProgress
 from tlm_sweeps.search.standing import SweepStatus
 from tlm_sweeps.search.wandb.launched import LaunchedSweep
@@ -26,7 +26,7 @@ _SHORT = {"validation NLL": "val NLL", "parameters": "params", "epochs run": "ep
 """Heads of the page's tables that a terminal has no room for."""
 _PAPER = 100
 """Columns of a panel that goes into a file or a pipe."""
-_SPARE = {"seeds": 5, "spent": 4, "parameters": 3, "epochs run": 2, "trial": 1}
+_SPARE = {"seeds": 5, "spent": 4, "parameters": 3, "epochs run": 2, "trial": 1, "95 % by examples": 6}
 """Columns of a leaderboard that a narrow terminal does without, the most easily first."""
 
 
@@ -109,6 +109,7 @@ def record_view(record: Record) -> RenderableType:
         ("run", f"{record.run_id}, {record.state}" + (f": {record.reason}" if record.reason else "")),
         ("validation NLL", _nll(record.val_nll, record)),
         ("test NLL", _nll(record.test_nll, record)),
+        *([("test accuracy", _accuracy(record.test_scores))] if record.test_scores else []),
         ("parameters", f"{format_count(record.n_params)}" if record.n_params else "–"),
         ("training FLOPs", f"{format_flops(spent)} {account}{share}" if spent else "–"),
         ("steps", f"{record.steps:,}, {record.epochs:.3g} epochs" if record.steps and record.epochs else "–"),
@@ -129,6 +130,11 @@ def _nll(nll: float | None, record: Record) -> str:
         return "–"
     bits = bits_per_character(record, nll)
     return f"{format_nll(nll)} nats per target" + (f", {bits:.4f} bits per character" if bits is not None else "")
+
+
+def _accuracy(scores: LabelScores) -> str:
+    low, high = scores.interval
+    return f"{scores.accuracy:.1%} of {scores.n:,} ({low:.1%} to {high:.1%}), macro-F1 {scores.macro_f1:.3f}"
 
 
 def _fitted(found: PlainTable, console: Console) -> RenderableType:

@@ -5,17 +5,16 @@ Made once on a machine; afterwards opening maps files. It knows nothing of train
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, UInt16
 
 from tlm_sweeps.compute.encoder_facts import TaskFacts
 from tlm_sweeps.corpora import framing
 from tlm_sweeps.corpora.array_entries import Array, Kept, arrays_fingerprint, publish_kept, read_kept
 from tlm_sweeps.corpora.entries import entry_folder
+from tlm_sweeps.corpora.labelled_arrays import LabelledPart, LabelledSet
 from tlm_sweeps.corpora.pieces import WordPieces
 from tlm_sweeps.corpora.sampling import Drawn, PerLabel, draw, wanted_per_label
 from tlm_sweeps.corpora.splitting import SPLIT_NAMES
@@ -26,28 +25,6 @@ from tlm_sweeps.spec.tasks import TaskSpec
 
 FORMAT = 1
 """Of entries, of reading and of drawing: raise it whenever the same spec would give other examples."""
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledPart:
-    """Examples, label by label; ids and labels are read-only and memory-mapped."""
-
-    ids: UInt16[np.ndarray, "n t"]
-    """`[CLS]`, pieces, `[SEP]`, `[PAD]`."""
-    is_real: Bool[np.ndarray, "n t"]
-    """Which positions are no padding."""
-    labels: UInt16[np.ndarray, " n"]
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledSet:
-    """A labelled set as drawn."""
-
-    facts: TaskFacts
-    train: LabelledPart
-    valid: LabelledPart
-    """Empty unless `valid_per_label` asks for some."""
-    test: LabelledPart
 
 
 def open_task(spec: TaskSpec, pieces: WordPieces, data_dir: Path | None = None) -> LabelledSet:

@@ -1,4 +1,4 @@
-"""Texts on demand, as an experiment reads them: in tokens, or in passages of word pieces."""
+"""Texts on demand, as an experiment reads them: in tokens, in passages of word pieces, or in labelled examples."""
 
 from __future__ import annotations
 
@@ -6,27 +6,33 @@ from pathlib import Path
 
 from tlm_sweeps.compute.facts import TextFacts
 from tlm_sweeps.compute.planning import FactsOf
+from tlm_sweeps.corpora.labelled import open_task
+from tlm_sweeps.corpora.labelled_arrays import LabelledSet
 from tlm_sweeps.corpora.opening import Corpus, corpus_facts, open_corpus
 from tlm_sweeps.corpora.passage_arrays import Passages
 from tlm_sweeps.corpora.passages import open_passages, passage_facts
+from tlm_sweeps.corpora.task_overlap import with_overlap
 from tlm_sweeps.spec.experiment import ExperimentSpec
 
 
 def text_key(experiment: ExperimentSpec) -> str:
     """Equal for experiments that read the same text alike."""
-    passages = experiment.passages
-    return experiment.corpus.model_dump_json() + (passages.model_dump_json() if passages else "")
+    parts = (experiment.corpus, experiment.passages, experiment.task)
+    return "".join(each.model_dump_json() for each in parts if each is not None)
 
 
-def open_text(experiment: ExperimentSpec, data_dir: Path | None = None) -> Corpus | Passages:
+def open_text(experiment: ExperimentSpec, data_dir: Path | None = None) -> Corpus | Passages | LabelledSet:
     """What an experiment reads.
 
     Raises:
-        InputError: as `open_corpus` and `open_passages`.
+        InputError: as `open_corpus`, `open_passages` and `open_task`.
     """
     if experiment.passages is None:
         return open_corpus(experiment.corpus, data_dir)
-    return open_passages(experiment.corpus, experiment.passages, data_dir)
+    passages = open_passages(experiment.corpus, experiment.passages, data_dir)
+    if experiment.task is None:
+        return passages
+    return with_overlap(open_task(experiment.task, passages.pieces, data_dir), passages)
 
 
 def facts_reader(data_dir: Path | None = None) -> FactsOf:
@@ -45,4 +51,6 @@ def facts_reader(data_dir: Path | None = None) -> FactsOf:
 def _facts(experiment: ExperimentSpec, data_dir: Path | None) -> TextFacts:
     if experiment.passages is None:
         return corpus_facts(experiment.corpus, data_dir)
-    return passage_facts(experiment.corpus, experiment.passages, data_dir)
+    if experiment.task is None:
+        return passage_facts(experiment.corpus, experiment.passages, data_dir)
+    return open_text(experiment, data_dir).facts

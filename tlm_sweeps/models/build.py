@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never, overload
 
-from tlm_sweeps.models.encoder_heads import MaskedLanguageModel
+from tlm_sweeps.models.encoder_heads import Classifier, MaskedLanguageModel
 from tlm_sweeps.models.language_model import LanguageModel
 from tlm_sweeps.models.layers import Precision
 from tlm_sweeps.models.linear import Linear
@@ -14,8 +14,8 @@ from tlm_sweeps.spec.encoders import BertModel
 from tlm_sweeps.spec.families import ModelSpec
 from tlm_sweeps.spec.models import AttentionModel, LinearModel, MlpModel, NextTokenModel, TransformerModel
 
-TrainableModel = LanguageModel | MaskedLanguageModel
-"""What a run trains: it predicts the next token, or masked pieces."""
+TrainableModel = LanguageModel | MaskedLanguageModel | Classifier
+"""What a run trains: it predicts the next token, masked pieces, or labels."""
 
 
 @overload
@@ -23,16 +23,31 @@ def build(model: NextTokenModel, vocabulary_size: int, precision: Precision = "f
 
 
 @overload
-def build(model: BertModel, vocabulary_size: int, precision: Precision = "fp32") -> MaskedLanguageModel: ...
+def build(
+    model: BertModel, vocabulary_size: int, precision: Precision = "fp32", labels: None = None
+) -> MaskedLanguageModel: ...
 
 
-def build(model: ModelSpec, vocabulary_size: int, precision: Precision = "fp32") -> TrainableModel:
-    """The module, its weights drawn from torch's global generator; an encoder has the head that predicts pieces.
+@overload
+def build(model: BertModel, vocabulary_size: int, precision: Precision = "fp32", *, labels: int) -> Classifier: ...
+
+
+@overload
+def build(
+    model: ModelSpec, vocabulary_size: int, precision: Precision = "fp32", labels: int | None = None
+) -> TrainableModel: ...
+
+
+def build(
+    model: ModelSpec, vocabulary_size: int, precision: Precision = "fp32", labels: int | None = None
+) -> TrainableModel:
+    """The module, its weights drawn from torch's global generator: of an encoder before what stands on it.
 
     Args:
         model: its width is given.
         vocabulary_size: tokens that are told apart.
         precision: what it computes in; its weights are float32 in either.
+        labels: how many an encoder tells apart; None for one that predicts pieces.
     """
     match model:
         case LinearModel():
@@ -41,6 +56,8 @@ def build(model: ModelSpec, vocabulary_size: int, precision: Precision = "fp32")
             return Mlp(model, vocabulary_size, precision)
         case AttentionModel() | TransformerModel():
             return Transformer(model, vocabulary_size, precision)
+        case BertModel() if labels is not None:
+            return Classifier(model, vocabulary_size, labels, precision)
         case BertModel():
             return MaskedLanguageModel(model, vocabulary_size, precision)
         case _:

@@ -55,6 +55,8 @@ def _unequal_text(ranked: Sequence[TrialResult]) -> str:
     texts = {str(trial.records[0].provenance.corpus.get("fingerprint")) for trial in ranked}
     if len(texts) < 2:
         return ""
+    if all(setting_of(trial.records[0], "training.predict") == "label" for trial in ranked):
+        return f"The settings read {len(texts)} different sets of examples: are they judged on the same ones?"
     return f"The settings were trained on {len(texts)} different token sets: their NLLs are not in the same unit."
 
 
@@ -86,7 +88,7 @@ def _scoring(trial: TrialResult) -> str:
 
 
 def _in_words(score: str) -> str:
-    places = {"last": "the last position of each window", "masked": "masked pieces"}
+    places = {"last": "the last position of each window", "masked": "masked pieces", "label": "labels of examples"}
     return places.get(score, "all positions of each window")
 
 

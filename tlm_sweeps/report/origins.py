@@ -38,5 +38,18 @@ def _pairs(facts: dict[str, str]) -> str:
 
 
 def _corpus(facts: dict[str, Any]) -> str:
-    named = {str(name): f"{value:,}" if isinstance(value, int) else str(value) for name, value in facts.items()}
-    return ", ".join(f"{name} {value}" for name, value in named.items())
+    return ", ".join(f"{name} {_in_words(value)}" for name, value in facts.items() if value is not None)
+
+
+def _in_words(value: Any) -> str:
+    match value:
+        case dict():
+            return f"({_corpus(value)})"
+        case list():
+            return str(len(value))  # of labels: FewRel's 64 are said in every record
+        case float():
+            return f"{value:.3g}"
+        case int():
+            return f"{value:,}"
+        case _:
+            return str(value)

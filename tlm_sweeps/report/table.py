@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from tlm_sweeps.report.labels import told_right
 from tlm_sweeps.report.naming import setting_of
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.statistics import TrialResult, leaderboard
@@ -17,7 +18,8 @@ def leaderboard_rows(results: SweepResults) -> list[dict[str, Any]]:
         Rows of `rank` (from 1 at each budget), `trial`, `label`, `baseline` (its name or None), `budget_flops`,
         `settings` (every searched field by dotted name, for baselines as their experiment has it; None where the model
         has no such field), `width`, `val_nll`, `interval` ((low, high) or None), `n_seeds`, `test_nll`, `n_params`,
-        `epochs` (as run), `spent_flops` (a run's, in the budget's account) and `spent_share` (of its budget).
+        `epochs` (as run), `spent_flops` (a run's, in the budget's account) and `spent_share` (of its budget); where
+        labels are told apart also `test_accuracy`, its `test_accuracy_interval` (by the examples) and `test_macro_f1`.
     """
     ranks: defaultdict[int | None, int] = defaultdict(int)
     rows = []
@@ -45,4 +47,16 @@ def _row(rank: int, trial: TrialResult, searched: tuple[str, ...]) -> dict[str, 
         "epochs": trial.epochs,
         "spent_flops": trial.spent_flops,
         "spent_share": trial.spent_share,
+        **_labels(trial),
+    }
+
+
+def _labels(trial: TrialResult) -> dict[str, Any]:
+    told = told_right(trial)
+    if told is None:
+        return {}
+    return {
+        "test_accuracy": told.accuracy,
+        "test_accuracy_interval": told.interval,
+        "test_macro_f1": told.macro_f1,
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tlm_sweeps.report.costs import ACCOUNTS, costs
+from tlm_sweeps.report.labels import percents
 from tlm_sweeps.report.naming import format_budget, format_nll, format_value, short_names
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.statistics import TrialResult, unranked
@@ -84,12 +85,18 @@ def _leaderboard(results: SweepResults, found: Sequence[dict[str, Any]]) -> Tabl
     names = short_names(results.spec.search)
     named = any(row["baseline"] is not None for row in found)
     solved = "model.width" not in results.spec.search and len({row["width"] for row in found}) > 1
+    told = any("test_accuracy" in row for row in found)
     columns = (
-        *("rank", "trial", *(("baseline",) if named else ()), "validation NLL", "± 95 %", "test NLL", "seeds"),
+        *("rank", "trial", *(("baseline",) if named else ()), "validation NLL", "± 95 %", "test NLL"),
+        *(("test accuracy", "95 % by examples") if told else ()),
+        "seeds",
         *(*names.values(), *(("width",) if solved else ()), "parameters", "epochs run", "spent"),
     )
     rows = tuple(
-        Row(_cells(row, list(names), solved=solved, named=named), "baseline" if row["baseline"] is not None else "")
+        Row(
+            _cells(row, list(names), solved=solved, named=named, told=told),
+            "baseline" if row["baseline"] is not None else "",
+        )
         for row in found[:_MOST_ROWS]
     )
     budget = format_budget(found[0]["budget_flops"])
@@ -98,7 +105,7 @@ def _leaderboard(results: SweepResults, found: Sequence[dict[str, Any]]) -> Tabl
     return Table(caption, columns, rows[:_SHOWN], rows[_SHOWN:], frozenset({"baseline"}))
 
 
-def _cells(row: dict[str, Any], names: Sequence[str], *, solved: bool, named: bool) -> tuple[str, ...]:
+def _cells(row: dict[str, Any], names: Sequence[str], *, solved: bool, named: bool, told: bool) -> tuple[str, ...]:
     interval, share = row["interval"], row["spent_share"]
     return (
         str(row["rank"]),
@@ -107,6 +114,7 @@ def _cells(row: dict[str, Any], names: Sequence[str], *, solved: bool, named: bo
         format_nll(row["val_nll"]),
         _NOTHING if interval is None else format_nll((interval[1] - interval[0]) / 2),
         _known(row["test_nll"], format_nll),
+        *(_accuracy(row) if told else ()),
         str(row["n_seeds"]),
         *(_NOTHING if row["settings"][name] is None else format_value(row["settings"][name]) for name in names),
         *((_known(row["width"], str),) if solved else ()),
@@ -114,6 +122,12 @@ def _cells(row: dict[str, Any], names: Sequence[str], *, solved: bool, named: bo
         _known(row["epochs"], lambda epochs: f"{epochs:.3g}"),
         _known(row["spent_flops"], format_flops) if share is None else f"{share:.1%}",
     )
+
+
+def _accuracy(row: dict[str, Any]) -> tuple[str, str]:
+    if "test_accuracy" not in row:
+        return _NOTHING, _NOTHING
+    return f"{row['test_accuracy']:.1%}", percents(row["test_accuracy_interval"])
 
 
 def _known(value: Any, write: Any) -> str:

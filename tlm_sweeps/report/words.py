@@ -8,12 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tlm_sweeps.report.certainty import Estimate, estimate
+from tlm_sweeps.report.labels import told_right
 from tlm_sweeps.report.naming import describe_settings, format_budget, format_nll, setting_of
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.statistics import TrialResult, by_budget, indistinguishable, lead_over
 from tlm_sweeps.units import format_flops
 
-_UNITS = {"char": "nats per character", "word": "nats per word", "piece": "nats per masked piece"}
+_LEVELS = {"masked": "piece", "label": "label"}
+_UNITS = {
+    "char": "nats per character",
+    "word": "nats per word",
+    "piece": "nats per masked piece",
+    "label": "nats per example",
+}
 
 
 @dataclass(frozen=True)
@@ -49,9 +56,10 @@ def summary(results: SweepResults, n_ranked: int) -> str:
 
 
 def level_of(trial: TrialResult) -> str:
-    """`char`, `word` or `piece` (a masked one): what a target of this trial is."""
-    if setting_of(trial.records[0], "training.predict") == "masked":
-        return "piece"
+    """`char`, `word`, `piece` (a masked one) or `label` (of an example): what a target of this trial is."""
+    predict = setting_of(trial.records[0], "training.predict")
+    if predict in _LEVELS:
+        return _LEVELS[predict]
     return str(setting_of(trial.records[0], "corpus.level") or "token")
 
 
@@ -94,8 +102,14 @@ def _found(results: SweepResults, trials: Sequence[TrialResult]) -> str:
     reached = with_interval(leader.val_nll or estimate([leader.nll]), _UNITS.get(level, "nats per target"))
     return (
         f"{budget}, {count} {name_of(leader)} (trial {leader.trial}{_solved_width(results, leader)}): "
-        f"validation NLL {reached}, which is {for_reading(leader.nll, level)}."
+        f"validation NLL {reached}, {_read(leader, level)}."
     )
+
+
+def _read(trial: TrialResult, level: str) -> str:
+    """What the NLL means; of labels, how many test examples are told right."""
+    told = told_right(trial)
+    return f"and {told.in_words}" if told else f"which is {for_reading(trial.nll, level)}"
 
 
 def _solved_width(results: SweepResults, trial: TrialResult) -> str:

@@ -7,10 +7,9 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import tlm_sweeps
-from tlm_sweeps.compute.facts import TextFacts
+from tlm_sweeps.compute.facts import TextFacts, plain_facts
 from tlm_sweeps.runs.record import Provenance
 
 _PACKAGES = ("torch", "numpy", "optuna", "wandb", "datasets", "pydantic")
@@ -36,8 +35,7 @@ def capture(argv: tuple[str, ...] = (), threads: int = 1) -> Provenance:
 
 def with_corpus(provenance: Provenance, facts: TextFacts) -> Provenance:
     """The same provenance with the facts of a run's corpus."""
-    known: dict[str, Any] = dict(vars(facts))
-    return provenance.model_copy(update={"corpus": known})
+    return provenance.model_copy(update={"corpus": plain_facts(facts)})
 
 
 def processor() -> str:

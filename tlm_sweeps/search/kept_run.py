@@ -28,9 +28,10 @@ from tlm_sweeps.tracking.tracker import TrackedRun, Tracker, open_tracker
 from tlm_sweeps.training.checkpoint import SavedCheckpoint, load_newest_whole, save, save_model
 from tlm_sweeps.training.job import Text, TrainingJob
 from tlm_sweeps.training.loop import Diverged, finish
+from tlm_sweeps.training.predictions import save_predictions
 from tlm_sweeps.training.state import RunState, start
 
-_NOT_RESULTS = ("train_flops", "stopped_early")
+_NOT_RESULTS = ("train_flops", "stopped_early", "predictions")
 
 
 class KeptRun:
@@ -121,8 +122,10 @@ class KeptRun:
         self._end("pruned", results, state.train_flops, reason)
 
     def complete(self) -> None:
-        """It has come to its end: score test, keep the model."""
+        """It has come to its end: score test, keep the model and what it says of each example."""
         outcome = finish(self.state)
+        if outcome.predictions is not None:
+            save_predictions(outcome.predictions, self._folder)
         files = save_model(self.state, self._folder)
         if self._tracker is not None and self.order.tracking.artifacts == "model":
             self._tracker.log_model(files)
@@ -152,7 +155,8 @@ class KeptRun:
         if state == "paused":
             self._last_words = lambda tracker: tracker.mark_preempted()
         else:
-            told = {**ended.results, "train_flops": ended.train_flops, "reason": reason}
+            results = ended.model_dump(mode="json")["results"]
+            told = {**results, "train_flops": ended.train_flops, "reason": reason}
             self._last_words = lambda tracker: tracker.finish(told, state)
 
     def tell_end(self) -> None:

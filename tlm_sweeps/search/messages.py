@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from tlm_sweeps.runs.record import Measurement
+from tlm_sweeps.runs.record import LabelScores, Measurement
 from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.sweep import Account, TrackingSpec
 from tlm_sweeps.tracking.tracked_run import WandbPlace
@@ -159,7 +159,7 @@ class Ended(Message):
     lease: int
     state: Literal["complete", "pruned", "failed", "paused"]
     reason: str = ""
-    results: dict[str, float | int | None] = {}
+    results: dict[str, float | int | LabelScores | None] = {}
     """The record's measured fields."""
     train_flops: dict[str, int] = {}
 

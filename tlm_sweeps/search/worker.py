@@ -20,8 +20,6 @@ import torch
 
 from tlm_sweeps.compute.stacking import stack_key
 from tlm_sweeps.compute.steps import Steps
-from tlm_sweeps.corpora.opening import Corpus
-from tlm_sweeps.corpora.passage_arrays import Passages
 from tlm_sweeps.corpora.texts import open_text, text_key
 from tlm_sweeps.runs.record import Measurement
 from tlm_sweeps.search.kept_run import KeptRun, job_of
@@ -41,7 +39,7 @@ from tlm_sweeps.search.messages import (
 from tlm_sweeps.search.peak_memory import forget_peak
 from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.training import allocator
-from tlm_sweeps.training.job import TrainingJob
+from tlm_sweeps.training.job import Text, TrainingJob
 from tlm_sweeps.training.loop import Diverged, train
 from tlm_sweeps.training.probing import seconds_per_step
 from tlm_sweeps.training.replicas import Happened, train_together
@@ -63,7 +61,7 @@ class Worker:
     def __init__(self, connection: Connection, data_dir: Path | None) -> None:
         self._connection = connection
         self._data_dir = data_dir
-        self._texts: dict[str, Corpus | Passages] = {}
+        self._texts: dict[str, Text] = {}
 
     def work(self) -> None:
         """Train what is ordered until the coordinator hangs up."""
@@ -166,7 +164,7 @@ class Worker:
         else:
             self._send(Probed(seconds=dict(seconds)))
 
-    def _text(self, experiment: ExperimentSpec) -> Corpus | Passages:
+    def _text(self, experiment: ExperimentSpec) -> Text:
         key = text_key(experiment)
         if key not in self._texts:
             self._texts[key] = open_text(experiment, self._data_dir)

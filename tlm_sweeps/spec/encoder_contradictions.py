@@ -1,4 +1,4 @@
-"""What encoders and the other models cannot have of each other: passages, masking, and what is scored."""
+"""What encoders and the other models cannot have of each other: passages, masking, labels, and what is scored."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tlm_sweeps.spec.masking import MaskingSpec
 def of_no_encoder(experiment: ExperimentSpec) -> Iterator[Contradiction]:
     """Fields that only a bert model has a use for."""
     kind, training = experiment.model.kind, experiment.training
-    if training.predict == "masked":
+    if training.predict in {"masked", "label"}:
         yield Contradiction(
             ("training.predict", "model.kind"),
-            f"predict masked: a {kind} model predicts the token that comes next",
+            f"predict {training.predict}: a {kind} model predicts the token that comes next",
             "write `training.predict: last`" + ("" if kind in {"linear", "mlp"} else " or `all`, or `kind: bert`"),
         )
     if experiment.passages is not None:
@@ -31,17 +31,16 @@ def of_no_encoder(experiment: ExperimentSpec) -> Iterator[Contradiction]:
             f"masking is for bert models; a {kind} model sees every token before its target",
             "remove `training.masking`, or write `model.kind: bert`",
         )
+    for name, what in (("task", "labels are told apart by"), ("start_from", "weights of another run are for")):
+        if getattr(experiment, name) is not None:
+            message = f"{what} bert models; a {kind} model predicts the token that comes next"
+            yield Contradiction((name, "model.kind"), message, f"remove `{name}`, or write `model.kind: bert`")
 
 
 def of_encoder(experiment: ExperimentSpec, model: BertModel) -> Iterator[Contradiction]:
     """What a bert model needs, and what has no meaning for it."""
     training, context = experiment.training, model.context
-    if training.predict != "masked":
-        yield Contradiction(
-            ("training.predict", "model.kind"),
-            f"predict {training.predict}: a bert model predicts pieces that are masked",
-            "write `training.predict: masked`",
-        )
+    yield from _of_task(experiment, context)
     if training.windows != "shuffled":
         yield Contradiction(
             ("training.windows", "model.kind"),
@@ -52,6 +51,46 @@ def of_encoder(experiment: ExperimentSpec, model: BertModel) -> Iterator[Contrad
     yield from _of_masking(training.masking)
     yield from _of_evaluation(experiment)
     yield from _of_tokens(experiment.corpus)
+
+
+def _of_task(experiment: ExperimentSpec, context: int) -> Iterator[Contradiction]:
+    """A labelled set is told apart, and nothing else; without one, pieces are predicted."""
+    task, training = experiment.task, experiment.training
+    wanted = "masked" if task is None else "label"
+    if training.predict != wanted:
+        what = "predicts pieces that are masked" if task is None else "with a `task` tells its labels apart"
+        add = f", or add `task: {{name: ag-news, length: {context}}}`" if training.predict == "label" else ""
+        yield Contradiction(
+            ("training.predict", "task", "model.kind"),
+            f"predict {training.predict}: a bert model {what}",
+            f"write `training.predict: {wanted}`{add}",
+        )
+    if task is None:
+        if experiment.start_from is not None:
+            yield Contradiction(
+                ("start_from", "task", "model.kind"),
+                f"start_from {experiment.start_from}: only what has a `task` begins with the weights of another run",
+                "add `task` and `training.predict: label`, or remove `start_from`",
+            )
+        return
+    if task.length != context:
+        yield Contradiction(
+            ("model.context", "task.length", "model.kind"),
+            f"context {context} is not the examples' length, {task.length}",
+            f"write `task.length: {context}`" if context >= 3 else f"write `model.context: {task.length}`",
+        )
+    if training.masking is not None:
+        yield Contradiction(
+            ("training.masking", "task", "model.kind"),
+            "masking is for pre-training; a task's examples are read as they are",
+            "remove `training.masking`",
+        )
+    if experiment.evaluation.windows is not None:
+        yield Contradiction(
+            ("evaluation.windows", "task", "model.kind"),
+            f"windows {experiment.evaluation.windows}: the first examples of a task are those of its first labels",
+            "remove `evaluation.windows`; `task.valid_per_label` says how many examples choose",
+        )
 
 
 def _of_passages(experiment: ExperimentSpec, context: int) -> Iterator[Contradiction]:
@@ -85,7 +124,7 @@ def _of_evaluation(experiment: ExperimentSpec) -> Iterator[Contradiction]:
         if value is not None:
             yield Contradiction(
                 (f"evaluation.{name}", "model.kind"),
-                f"{name} {value}: a bert model is scored on masked pieces of whole passages",
+                f"{name} {value}: a bert model is scored on whole passages or examples",
                 f"remove `evaluation.{name}`",
             )
 

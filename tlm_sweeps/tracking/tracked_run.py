@@ -29,6 +29,7 @@ _FROM_RECORD = (
     "steps",
     "epochs",
     "best_step",
+    "test_scores",
     "wall_seconds",
     "evaluation_flops",
     "peak_memory_bytes",
@@ -152,7 +153,7 @@ def point(run: TrackedRun, measurement: Measurement) -> dict[str, float]:
     """
     seconds = measurement.wall_seconds
     rate = {"flop_per_second": measurement.train_flops["matmul"] / seconds} if seconds > 0 else {}
-    counts = {"positions": measurement.positions, "targets": measurement.targets}
+    known = {name: getattr(measurement, name) for name in ("positions", "targets", "val_accuracy")}
     return {
         "spent_flops": measurement.train_flops[run.account],
         "train_nll": measurement.train_nll,
@@ -160,7 +161,7 @@ def point(run: TrackedRun, measurement: Measurement) -> dict[str, float]:
         "learning_rate": measurement.learning_rate,
         "epochs": measurement.epochs,
         "wall_seconds": seconds,
-        **{name: count for name, count in counts.items() if count is not None},
+        **{name: value for name, value in known.items() if value is not None},
         **_bits(run, {"train_nll": measurement.train_nll, "val_nll": measurement.val_nll}),
         **rate,
     }
@@ -190,8 +191,8 @@ def summary(run: TrackedRun, record: Mapping[str, Any], state: State) -> dict[st
 
 
 def _bits(run: TrackedRun, nlls: Mapping[str, Any]) -> dict[str, float]:
-    """Bits per character, beside the NLLs of a character-level run."""
-    if run.spec.get("corpus", {}).get("level") != "char":
+    """Bits per character, beside the NLLs of a character-level run; of passages and examples there are none."""
+    if run.spec.get("corpus", {}).get("level") != "char" or run.spec.get("passages") is not None:
         return {}
     return {
         f"{split}_bits_per_char": nlls[f"{split}_nll"] / math.log(2)

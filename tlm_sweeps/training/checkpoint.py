@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,8 +19,10 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as bytes_of_tensors
 from torch import Tensor
 
+from tlm_sweeps.compute.facts import plain_facts
 from tlm_sweeps.errors import RunError
 from tlm_sweeps.runs.record import Measurement
+from tlm_sweeps.training.files import sync_folder, write_whole
 from tlm_sweeps.training.job import Text, TrainingJob
 from tlm_sweeps.training.state import CPU, Best, RunState, live_weights, set_weights, start
 
@@ -55,9 +56,9 @@ def save(state: RunState, folder: Path) -> SavedCheckpoint:
     name = f"step-{state.step:09d}"
     tensors, facts = bytes_of_tensors(_tensors(state)), _facts(state)
     sha256 = _sha256(tensors, facts)
-    _write(folder / f"{name}.safetensors", tensors)
-    _write(folder / f"{name}.json", json.dumps(facts).encode())
-    _sync_folder(folder)
+    write_whole(folder / f"{name}.safetensors", tensors)
+    write_whole(folder / f"{name}.json", json.dumps(facts).encode())
+    sync_folder(folder)
     kept = [each for each in _names(folder) if each <= name][:KEPT]
     for old in set(_names(folder)).difference(kept):
         (folder / f"{old}.json").unlink()
@@ -120,9 +121,9 @@ def save_model(state: RunState, folder: Path) -> tuple[Path, Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights, description = folder / "model.safetensors", folder / "model.json"
-    _write(weights, bytes_of_tensors(_on_cpu(state.final_weights)))
-    _write(description, json.dumps(_identity(state.job, state.corpus), indent=2).encode())
-    _sync_folder(folder)
+    write_whole(weights, bytes_of_tensors(_on_cpu(state.final_weights)))
+    write_whole(description, json.dumps(_identity(state.job, state.corpus), indent=2).encode())
+    sync_folder(folder)
     return weights, description
 
 
@@ -158,7 +159,7 @@ def _identity(job: TrainingJob, corpus: Text) -> dict[str, Any]:
         "experiment": job.experiment.model_dump(mode="json"),
         "seed": job.seed,
         "steps": asdict(job.steps),
-        "corpus": asdict(corpus.facts),
+        "corpus": plain_facts(corpus.facts),
     }
 
 
@@ -191,21 +192,3 @@ def _sha256(tensors: bytes, facts: dict[str, Any]) -> str:
 def _names(folder: Path) -> list[str]:
     """Names of the folder's checkpoints, the newest first."""
     return sorted((each.stem for each in folder.glob("step-*.json")), reverse=True)
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the renames themselves survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

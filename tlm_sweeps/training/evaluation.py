@@ -1,26 +1,28 @@
-"""Mean NLL of a model over windows of a split. It changes nothing and charges nothing to the budget."""
+"""Mean NLL of a model over windows or examples of a split. It changes nothing and charges nothing to the budget."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
+from torch.nn import functional
 
 from tlm_sweeps.compute.goals import next_token, targets_per_window
 from tlm_sweeps.compute.steps import EvaluationWindows, evaluation_windows
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.models.build import TrainableModel
-from tlm_sweeps.models.encoder_heads import MaskedLanguageModel
+from tlm_sweeps.models.encoder_heads import Classifier, MaskedLanguageModel
 from tlm_sweeps.models.language_model import LanguageModel
 from tlm_sweeps.spec.experiment import ExperimentSpec
+from tlm_sweeps.training.examples import Examples
 from tlm_sweeps.training.loss import masked_nll, mean_nll
 from tlm_sweeps.training.masking import MaskedWindows
 
-Split = Integer[Tensor, " n"] | MaskedWindows
-"""What a run is judged on: tokens in a row, or masked passages."""
+Split = Integer[Tensor, " n"] | MaskedWindows | Examples
+"""What a run is judged on: tokens in a row, masked passages, or labelled examples."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,14 @@ class Evaluation:
     """Nats per target."""
     windows: int
     targets: int
+    accuracy: float | None = None
+    """Share of the examples whose label has the largest logit; None where no labels are told apart."""
+    logits: Float[Tensor, "n labels"] | None = field(default=None, compare=False)
+    """float32, of every example in the order of the split; None likewise."""
 
 
 def evaluate(module: TrainableModel, split: Split, experiment: ExperimentSpec) -> Evaluation:
-    """NLL over the windows or passages that the experiment scores: so many, from the beginning of the split.
+    """NLL over what the experiment scores: so many windows or passages from the split's beginning, or all examples.
 
     Args:
         module: in either mode, to which it returns.
@@ -48,6 +54,9 @@ def evaluate(module: TrainableModel, split: Split, experiment: ExperimentSpec) -
     if isinstance(split, MaskedWindows):
         assert isinstance(module, MaskedLanguageModel)  # a run's text and its module are of one experiment
         return _evaluate_masked(module, split, experiment)
+    if isinstance(split, Examples):
+        assert isinstance(module, Classifier)  # the same
+        return _evaluate_labels(module, split, experiment)
     assert isinstance(module, LanguageModel)  # the same
     return _evaluate_tokens(module, split, experiment)
 
@@ -82,13 +91,28 @@ def _evaluate_masked(module: MaskedLanguageModel, windows: MaskedWindows, experi
     return Evaluation((total / weight).item(), len(windows), int(windows.weights.sum()))
 
 
+@torch.inference_mode()
+def _evaluate_labels(module: Classifier, examples: Examples, experiment: ExperimentSpec) -> Evaluation:
+    was_training = module.training
+    module.eval()
+    batch_size = experiment.evaluation.batch_size or experiment.training.batch_size
+    batches = [examples.part(first, first + batch_size) for first in range(0, len(examples), batch_size)]
+    logits = torch.cat([module(each.inputs, each.is_real).float() for each in batches])
+    module.train(was_training)
+    nlls = functional.cross_entropy(logits.double(), examples.labels, reduction="none")
+    by_batch = torch.stack([each.mean() for each in nlls.split(batch_size)])
+    nll = by_batch.mean() if experiment.evaluation.average == "batches" else nlls.mean()
+    accuracy = (logits.argmax(1) == examples.labels).double().mean()
+    return Evaluation(nll.item(), len(examples), len(examples), accuracy.item(), logits)
+
+
 def scored_windows(experiment: ExperimentSpec, tokens: Integer[Tensor, " n"]) -> EvaluationWindows:
     """Which windows of a split the experiment scores: at least one.
 
     Raises:
         InputError: the split is shorter than one window.
     """
-    windows, context = evaluation_windows(experiment, tokens.shape[0]), experiment.model.context
+    windows, context = evaluation_windows(experiment, None, tokens.shape[0]), experiment.model.context
     if windows.count == 0:
         raise InputError(
             f"a split of {tokens.shape[0]} tokens is too short to evaluate on: one window needs {context + 1}",

@@ -9,6 +9,7 @@ import numpy as np
 
 from tlm_sweeps.compute.facts import CorpusFacts
 from tlm_sweeps.compute.steps import Steps
+from tlm_sweeps.corpora.labelled_arrays import LabelledSet
 from tlm_sweeps.corpora.passage_arrays import Passages
 from tlm_sweeps.spec.experiment import ExperimentSpec
 
@@ -49,5 +50,5 @@ class TokenisedCorpus(Protocol):
         ...
 
 
-Text = TokenisedCorpus | Passages
-"""What a run reads: tokens in a row, or passages of word pieces."""
+Text = TokenisedCorpus | Passages | LabelledSet
+"""What a run reads: tokens in a row, passages of word pieces, or labelled examples."""

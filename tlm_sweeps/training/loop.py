@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from tlm_sweeps.compute.footprint import evaluation_flops
 from tlm_sweeps.compute.steps import evaluation_steps
 from tlm_sweeps.errors import RunError
-from tlm_sweeps.runs.record import Measurement
+from tlm_sweeps.runs.record import LabelScores, Measurement
 from tlm_sweeps.spec.models import LinearModel
 from tlm_sweeps.training.evaluation import evaluate
 from tlm_sweeps.training.objective import loss_of_step
 from tlm_sweeps.training.optimizer import learning_rate_at, update
+from tlm_sweeps.training.predictions import Predictions, predictions_of
 from tlm_sweeps.training.seeding import seed_dropout
 from tlm_sweeps.training.state import Best, RunState, ending_with, weights_of
 
@@ -64,6 +65,9 @@ class Outcome:
     wall_seconds: float
     stopped_early: bool
     """Whether patience ran out before the steps did."""
+    test_scores: LabelScores | None = None
+    """Of runs that tell labels apart, as is what follows; by the weights the run ends with."""
+    predictions: Predictions | None = None
 
 
 def train(state: RunState) -> Iterator[Progress | Measurement]:
@@ -83,7 +87,7 @@ def train(state: RunState) -> Iterator[Progress | Measurement]:
             began = time.perf_counter()
             evaluation = evaluate(state.module, state.valid, state.job.experiment)
             state.wall_seconds += time.perf_counter() - began
-            yield measure(state, evaluation.nll)
+            yield measure(state, evaluation.nll, evaluation.accuracy)
         if state.step >= state.job.steps.total or state.out_of_patience:
             return
         take_step(state)
@@ -100,15 +104,15 @@ def finish(state: RunState) -> Outcome:
     if best is None:
         raise RunError("the run has not been evaluated yet", place=f"step {state.step}")
     began = time.perf_counter()
-    test = state.split("test")
     with ending_with(state):
-        test_nll = finite(evaluate(state.module, test, job.experiment).nll, "test loss", state.step)
+        test = evaluate(state.module, state.split("test"), job.experiment)
+        predictions = predictions_of(state, test)
     facts, last = state.corpus.facts, state.measurements[-1]
     kept = best if job.experiment.evaluation.restore_best else last
     return Outcome(
         train_nll=last.train_nll,
         val_nll=kept.val_nll,
-        test_nll=test_nll,
+        test_nll=finite(test.nll, "test loss", state.step),
         best_step=kept.step,
         steps=state.step,
         epochs=last.epochs,
@@ -118,6 +122,8 @@ def finish(state: RunState) -> Outcome:
         evaluation_flops=evaluation_flops(job.experiment, facts, len(state.measurements)),
         wall_seconds=state.wall_seconds + time.perf_counter() - began,
         stopped_early=state.step < job.steps.total,
+        test_scores=predictions.test_scores if predictions else None,
+        predictions=predictions,
     )
 
 
@@ -142,7 +148,7 @@ def take_step(state: RunState) -> None:
     state.wall_seconds += time.perf_counter() - began
 
 
-def measure(state: RunState, val_nll: float) -> Measurement:
+def measure(state: RunState, val_nll: float, val_accuracy: float | None = None) -> Measurement:
     """Add an evaluation to the state, and keep the weights if they are the best so far.
 
     Raises:
@@ -168,6 +174,7 @@ def measure(state: RunState, val_nll: float) -> Measurement:
             wall_seconds=state.wall_seconds,
             positions=state.positions,
             targets=state.targets,
+            val_accuracy=val_accuracy,
         )
     )
     return state.measurements[-1]

@@ -18,9 +18,10 @@ from torch.nn import functional
 
 from tlm_sweeps.compute.counting import Predict
 from tlm_sweeps.compute.memory import LOGITS_AT_ONCE
-from tlm_sweeps.models.encoder_heads import MaskedLanguageModel
+from tlm_sweeps.models.encoder_heads import Classifier, MaskedLanguageModel
 from tlm_sweeps.models.language_model import LanguageModel
 from tlm_sweeps.models.layers import Dense
+from tlm_sweeps.training.examples import Examples
 from tlm_sweeps.training.masking import MaskedWindows
 
 
@@ -58,6 +59,11 @@ def masked_nll(module: MaskedLanguageModel, windows: MaskedWindows) -> Float[Ten
     if not torch.is_grad_enabled():
         return _summed_in_parts(head, features, wanted, weights) / weights.sum()
     return _LinearCrossEntropy.apply(features, head.weight, head.bias, wanted, weights)
+
+
+def label_nll(module: Classifier, examples: Examples) -> Float[Tensor, ""]:
+    """Nats per example: a float32 scalar, with gradients unless they are switched off."""
+    return functional.cross_entropy(module(examples.inputs, examples.is_real).float(), examples.labels)
 
 
 def _summed_in_parts(

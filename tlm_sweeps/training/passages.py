@@ -46,7 +46,7 @@ def held_out(
 ) -> MaskedWindows:
     """The passages that a split is scored on, masked alike for every run, seed and step."""
     rows = passages.valid if split == "valid" else passages.test
-    count = evaluation_windows(experiment, len(rows)).count
+    count = evaluation_windows(experiment, passages.facts, len(rows)).count
     return _masking(experiment, passages).of(np.asarray(rows[:count]), held_out_masking_stream(), device)
 
 

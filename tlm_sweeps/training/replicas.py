@@ -19,7 +19,7 @@ from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tlm_sweeps.compute.counting import Predict
-from tlm_sweeps.compute.goals import goal_of, next_token
+from tlm_sweeps.compute.goals import next_token
 from tlm_sweeps.compute.stacking import stack_key
 from tlm_sweeps.compute.steps import evaluation_steps
 from tlm_sweeps.models.language_model import LanguageModel
@@ -104,7 +104,7 @@ class Replicas:
         return nlls
 
     def _compute(self, rows: Int[Tensor, "k b n"], rates: Sequence[float] | Float[Tensor, " k"]) -> None:
-        goal = next_token(goal_of(self.states[0].job.experiment))
+        goal = next_token(self.states[0].goal)
         losses = self._nlls(*_windows(self.states[0]).split(rows), goal)
         losses.sum().backward()
         for index, state in enumerate(self.states):

@@ -12,13 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from tlm_sweeps.compute.counting import TrainFlops
-from tlm_sweeps.compute.goals import goal_of, targets_per_window, train_flops_per_window
+from tlm_sweeps.compute.encoder_counting import Labels
+from tlm_sweeps.compute.goals import Goal, goal_of, targets_per_window, train_flops_per_window
+from tlm_sweeps.corpora.labelled_arrays import LabelledSet
 from tlm_sweeps.corpora.passage_arrays import Passages
 from tlm_sweeps.errors import RunError
 from tlm_sweeps.models.build import TrainableModel, build
 from tlm_sweeps.models.layers import Precision
 from tlm_sweeps.runs.record import Measurement
 from tlm_sweeps.training.evaluation import Split
+from tlm_sweeps.training.examples import TrainingExamples, held_out_examples
 from tlm_sweeps.training.job import Text, TrainingJob
 from tlm_sweeps.training.optimizer import Group, optimizer_for
 from tlm_sweeps.training.passages import TrainingPassages, held_out
@@ -46,7 +49,7 @@ class RunState:
     corpus: Text
     module: TrainableModel
     optimizer: tuple[Group, ...]
-    windows: TrainingWindows | TrainingPassages
+    windows: TrainingWindows | TrainingPassages | TrainingExamples
     loss_sum: Tensor
     """Training loss since the last evaluation, summed over windows; float64, on the device."""
     step: int = 0
@@ -62,10 +65,14 @@ class RunState:
         return self.loss_sum.device
 
     @cached_property
+    def goal(self) -> Goal:
+        """What a window is trained on."""
+        return goal_of(self.job.experiment, self.corpus.facts)
+
+    @cached_property
     def flops_per_window(self) -> TrainFlops:
         """Training FLOPs of one window."""
-        experiment, vocabulary_size = self.job.experiment, self.corpus.facts.vocabulary_size
-        return train_flops_per_window(experiment.model, vocabulary_size, goal_of(experiment))
+        return train_flops_per_window(self.job.experiment.model, self.corpus.facts.vocabulary_size, self.goal)
 
     @cached_property
     def valid(self) -> Split:
@@ -76,6 +83,8 @@ class RunState:
         """What the run is judged on, on the device."""
         if isinstance(self.corpus, Passages):
             return held_out(self.job.experiment, self.corpus, name, self.device)
+        if isinstance(self.corpus, LabelledSet):
+            return held_out_examples(self.corpus, name, self.device)
         return resident(self.corpus.valid if name == "valid" else self.corpus.test, self.device)
 
     @property
@@ -91,8 +100,7 @@ class RunState:
     @property
     def targets(self) -> int:
         """Targets trained on so far."""
-        experiment, windows = self.job.experiment, self.job.steps.windows_after(self.step)
-        return windows * targets_per_window(experiment.model, goal_of(experiment))
+        return self.job.steps.windows_after(self.step) * targets_per_window(self.job.experiment.model, self.goal)
 
     @property
     def out_of_patience(self) -> bool:
@@ -150,7 +158,7 @@ def start(job: TrainingJob, corpus: Text, device: torch.device = CPU) -> RunStat
         RunError: its precision is still `auto`, which a sweep settles once for all its runs.
     """
     with first_weights(job.seed):
-        module = build(job.experiment.model, corpus.facts.vocabulary_size, _precision(job)).to(device)
+        module = _module(job, corpus).to(device)
     return RunState(
         job=job,
         corpus=corpus,
@@ -161,9 +169,19 @@ def start(job: TrainingJob, corpus: Text, device: torch.device = CPU) -> RunStat
     )
 
 
-def _windows(job: TrainingJob, corpus: Text, device: torch.device) -> TrainingWindows | TrainingPassages:
+def _module(job: TrainingJob, corpus: Text) -> TrainableModel:
+    goal = goal_of(job.experiment, corpus.facts)
+    labels = goal.count if isinstance(goal, Labels) else None
+    return build(job.experiment.model, corpus.facts.vocabulary_size, _precision(job), labels)
+
+
+def _windows(
+    job: TrainingJob, corpus: Text, device: torch.device
+) -> TrainingWindows | TrainingPassages | TrainingExamples:
     if isinstance(corpus, Passages):
         return TrainingPassages(job, corpus, device)
+    if isinstance(corpus, LabelledSet):
+        return TrainingExamples(job, corpus, device)
     return TrainingWindows(job, resident(corpus.train, device))
 
 

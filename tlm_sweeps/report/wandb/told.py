@@ -28,7 +28,7 @@ _LOST = {
 }
 _MEASURED = (
     *("train_nll", "val_nll", "test_nll", "positions", "targets", "steps", "epochs", "best_step", "wall_seconds"),
-    *("evaluation_flops", "peak_memory_bytes", "stacked"),
+    *("test_scores", "evaluation_flops", "peak_memory_bytes", "stacked"),
 )
 """Fields of a record that a summary has under their own names."""
 _OF_FAILED = ("evaluation_flops", "peak_memory_bytes", "stacked")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from tlm_sweeps.compute.encoder_facts import PassageFacts
+from tlm_sweeps.compute.encoder_facts import PassageFacts, TaskFacts
 from tlm_sweeps.compute.facts import CorpusFacts
 from tlm_sweeps.compute.planning import BUDGET, budgets
 from tlm_sweeps.runs.record import Provenance
@@ -68,7 +68,7 @@ def told_plan(config: Mapping[str, Any]) -> dict[str, Any]:
     if "corpus" in known:
         corpus = _mapping(known["corpus"], "provenance.corpus")
         known["corpus"] = _in_order(
-            corpus, [field.name for kind in (CorpusFacts, PassageFacts) for field in fields(kind)]
+            corpus, [field.name for kind in (CorpusFacts, PassageFacts, TaskFacts) for field in fields(kind)]
         )
     if "versions" in known:
         versions = _mapping(known["versions"], "provenance.versions")
