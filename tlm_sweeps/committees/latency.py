@@ -14,13 +14,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 
 from tlm_sweeps.committees.answering import classifier_of, summed_logits
-from tlm_sweeps.committees.document import Latency, Timing
+from tlm_sweeps.committees.document import Arranged, Latency, Timing
 from tlm_sweeps.committees.members import Gathered
 from tlm_sweeps.committees.predictions import Member
 from tlm_sweeps.committees.seating import seated
@@ -39,7 +38,7 @@ class _Arrangement:
     """Something that answers a batch of ids."""
 
     name: str
-    arrangement: Literal["in sequence", "side by side", "alone"]
+    arrangement: Arranged
     n_models: int
     n_processes: int
     n_threads: int
@@ -112,7 +111,7 @@ def _alone(group: Gathered) -> Iterator[_Arrangement]:
     answer = _in_this_process([classifier_of(group.members[0].folder)])
     yield _Arrangement(group.name, "alone", 1, 1, 1, answer)
     if cores() > 1:
-        yield _Arrangement(group.name, "alone", 1, 1, cores(), _on_threads(answer, cores()))
+        yield _Arrangement(group.name, "alone on all cores", 1, 1, cores(), _on_threads(answer, cores()))
 
 
 def _in_this_process(modules: Sequence[Classifier]) -> Callable[[np.ndarray], float]:
