@@ -86,7 +86,14 @@ def test_what_was_pretrained_once_is_counted_once(tmp_path: Path):
     assert found.committee.pretraining_flops == {"matmul": 2000, "6nd": 4000, "2nd": 6000}
     assert found.committee.finetuning_flops == {"matmul": 40, "6nd": 80, "2nd": 120}
     pairs = next(point for point in found.curve if point.size == 2)
-    costs = {(0, 1): 1000, (0, 2): 2000, (0, 3): 1000, (1, 2): 2000, (1, 3): 1000, (2, 3): 1000}
+    costs: dict[tuple[int, ...], int] = {
+        (0, 1): 1000,
+        (0, 2): 2000,
+        (0, 3): 1000,
+        (1, 2): 2000,
+        (1, 3): 1000,
+        (2, 3): 1000,
+    }
     assert pairs.pretraining_flops["matmul"] == pytest.approx(np.mean([costs[pair] for pair in pairs.committees]))
 
 

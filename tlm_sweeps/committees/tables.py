@@ -72,7 +72,7 @@ def sizes_table(found: CommitteeDocument) -> Table:
     sizes = sorted({point.size for point in found.curve})
     beside = [group.name for group in found.against]
     rows = tuple(Row(_size_cells(found, size, beside)) for size in sizes)
-    columns = ("size", "committees", *RULES, "pre-training", *(f"less {name}, 95 %" for name in beside))
+    columns = ("size", "committees", *RULES, "pre-training", *(f"against {name}, 95 %" for name in beside))
     caption = (
         "Accuracy in % against size: mean ± standard deviation over committees, which share members; "
         f"differences are those of the {MAIN_RULE}, paired over examples"
@@ -163,7 +163,7 @@ def verdict(found: CommitteeDocument) -> list[str]:
             apart, ends = signed(row.difference, row.interval)
             clear = row.interval[0] > 0 or row.interval[1] < 0
             said.append(
-                f"Less {row.other}: {apart} points ({ends}), {'more' if clear else 'no more'} than drawing other "
+                f"Against {row.other}: {apart} points ({ends}), {'more' if clear else 'no more'} than drawing other "
                 "test examples explains."
             )
     return said
