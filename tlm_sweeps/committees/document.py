@@ -176,8 +176,8 @@ class Latency(_Frozen):
     context: int
     """Positions of an example, padding included."""
     load_average: float | None
-    """Processes that wanted a core in the minute before; None where the system does not tell. Times of a machine on
-    which more than one does are too long, most of all those of several processes."""
+    """Processes that wanted a core in the minute before; None where the system does not tell. Where they leave too few
+    cores, times are too long, most of all those of several processes."""
     timings: tuple[Timing, ...]
 
 

@@ -94,8 +94,11 @@ def sentences(found: CommitteeDocument) -> list[str]:
     if any(len(point.committees) < point.n_possible for point in found.curve):
         said.append("Of sizes with many committees a seeded sample is looked at.")
     load = found.latency.load_average if found.latency else None
-    if load is not None and load > 1:
-        said.append(f"Other processes wanted cores (load {load:.1f}) while latency was measured: times are too long.")
+    if found.latency and load is not None and load > found.latency.cores / 2:
+        said.append(
+            f"Other processes wanted the {found.latency.cores} cores (load {load:.1f}) while latency was measured: "
+            "times are too long, CPU times hardly."
+        )
     return said
 
 
