@@ -24,9 +24,9 @@ def test_every_arrangement_is_timed_in_every_round(runs: Path):
     found = measured_latency(gather(["shallow"], runs), [gather(["deep"], runs)], rounds=2)
 
     several = cores() > 1
-    ways = [("shallow", "in sequence", 4, 1), ("shallow", "side by side", 4, min(4, cores()))][: 1 + several]
-    ways += [("deep", "alone", 1, 1), ("deep", "alone on all cores", 1, 1)][: 1 + several]
-    timed = [(each.name, each.arrangement, each.n_models, each.n_processes) for each in found.timings]
+    ways = [("shallow", "in sequence", 4, 1, 1), ("shallow", "side by side", 4, min(4, cores()), 1)][: 1 + several]
+    ways += [("deep", "alone", 1, 1, 1), ("deep", "alone", 1, 1, cores())][: 1 + several]
+    timed = [(each.name, each.arrangement, each.n_models, each.n_processes, each.n_threads) for each in found.timings]
     assert sorted(timed) == sorted(way for way in ways for _ in BATCH_SIZES)
     assert {each.n_rounds for each in found.timings} == {2}
     for each in found.timings:

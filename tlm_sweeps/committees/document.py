@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from tlm_sweeps.committees.combining import Rule
 from tlm_sweeps.runs.record import LabelScores, Provenance, StartedFrom
 
-Arranged = Literal["in sequence", "side by side", "alone", "alone on all cores"]
+Arranged = Literal["in sequence", "side by side", "alone"]
 """`in sequence`: one member after the other in one process, on one thread; `side by side`: a process for each member as
-far as there are cores, of one thread each; `alone`: the first run of another group, on one thread; `alone on all
-cores`: the same on as many threads as there are cores, which is what members side by side have too."""
+far as there are cores, of one thread each; `alone`: the first run of another group, on one thread, and once more on as
+many threads as there are cores, which is what members side by side have too: `n_threads` tells these apart."""
 
 
 class _Frozen(BaseModel):

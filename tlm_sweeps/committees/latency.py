@@ -112,7 +112,7 @@ def _alone(group: Gathered, stack: ExitStack) -> Iterator[_Arrangement]:
     yield _Arrangement(group.name, "alone", 1, 1, 1, _in_this_process([classifier_of(first.folder)]))
     if cores() > 1:
         seat = stack.enter_context(seated([first.folder], 1, len(first.task.labels), n_threads=cores()))
-        yield _Arrangement(group.name, "alone on all cores", 1, 1, cores(), seat.answer)
+        yield _Arrangement(group.name, "alone", 1, 1, cores(), seat.answer)
 
 
 def _in_this_process(modules: Sequence[Classifier]) -> Callable[[np.ndarray], float]:
