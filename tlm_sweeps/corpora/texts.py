@@ -12,6 +12,7 @@ from tlm_sweeps.corpora.opening import Corpus, corpus_facts, open_corpus
 from tlm_sweeps.corpora.passage_arrays import Passages
 from tlm_sweeps.corpora.passages import open_passages, passage_facts
 from tlm_sweeps.corpora.task_overlap import with_overlap
+from tlm_sweeps.errors import InputError
 from tlm_sweeps.spec.experiment import ExperimentSpec
 
 
@@ -36,14 +37,20 @@ def open_text(experiment: ExperimentSpec, data_dir: Path | None = None) -> Corpu
 
 
 def facts_reader(data_dir: Path | None = None) -> FactsOf:
-    """A function from experiments to the facts of their texts that remembers what it read."""
-    known: dict[str, TextFacts] = {}
+    """A function from experiments to the facts of their texts that remembers what it read, and what it could not."""
+    known: dict[str, TextFacts | InputError] = {}
 
     def facts_of(experiment: ExperimentSpec) -> TextFacts:
         key = text_key(experiment)
         if key not in known:
-            known[key] = _facts(experiment, data_dir)
-        return known[key]
+            try:
+                known[key] = _facts(experiment, data_dir)
+            except InputError as error:
+                known[key] = error  # many settings may name a text that is not there; the Hub is asked for it once
+        found = known[key]
+        if isinstance(found, InputError):
+            raise found
+        return found
 
     return facts_of
 
