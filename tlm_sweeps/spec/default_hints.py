@@ -12,7 +12,7 @@ from tlm_sweeps.spec.field_names import parts_at
 from tlm_sweeps.spec.fields import Part
 from tlm_sweeps.spec.yaml_writing import flow
 
-EXAMPLES = {
+_EXAMPLES = {
     "name": "name: my-sweep",
     "experiment": "experiment: {corpus: {name: python-docs}, model: {kind: transformer, width: 64}}",
     "corpus": "corpus: {name: python-docs}",
@@ -30,6 +30,14 @@ EXAMPLES = {
     "tracking": "tracking: {wandb: off}",
 }
 """Of fields that have no default, and of what holds other fields."""
+_EXAMPLES_IN = {("pieces", "kind"): "kind: trained", ("task", "name"): "name: ag-news"}
+"""Where the same word means something else."""
+
+
+def example_at(path: Sequence[str | int]) -> str:
+    """How the field at a path is written, for example; empty where there is no example."""
+    names = tuple(map(str, path[-2:]))
+    return (_EXAMPLES_IN.get(names) if len(names) == 2 else None) or _EXAMPLES.get(names[-1] if names else "", "")
 
 
 def default_hint(path: Sequence[str | int], root: type[Part], data: Any) -> str:
@@ -45,8 +53,8 @@ def default_hint(path: Sequence[str | int], root: type[Part], data: Any) -> str:
         return ""
     if names[0] == "search" and len(names) > 1:
         return f"write choices, `{names[1]}: [A, B, …]`, or a range, `{{uniform: [LOW, HIGH]}}`"
-    if names[-1] in EXAMPLES:
-        return f"write e.g. `{EXAMPLES[names[-1]]}`"
+    if example := example_at(path):
+        return f"write e.g. `{example}`"
     field = _field_at(path, root, data)
     if field is None or field.default is PydanticUndefined:
         return ""

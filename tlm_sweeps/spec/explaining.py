@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tlm_sweeps.errors import Problem, did_you_mean, nearest
-from tlm_sweeps.spec.default_hints import EXAMPLES, default_hint
+from tlm_sweeps.spec.default_hints import default_hint, example_at
 from tlm_sweeps.spec.field_names import ALL_KINDS, ENGINE_KINDS, MODEL_KINDS, PIECES_KINDS
 from tlm_sweeps.spec.fields import Part
 from tlm_sweeps.spec.unknown_keys import unknown_key
@@ -117,7 +117,7 @@ def _problem(errors: Sequence[ErrorDetails], path: _Path, root: type[Part], data
             )
             return Problem(message, place, hint)
         case "string_pattern_mismatch":
-            return _bad_name(error["input"], place)
+            return _bad_name(error["input"], path)
         case _:
             expected = " or ".join(dict.fromkeys(map(_expectation, telling)))
             return Problem(f"`{_field(path)}` must be {expected}, not {_shown(error['input'])}", place, hint)
@@ -131,14 +131,17 @@ def _unknown_kind(given: Any, path: _Path) -> Problem:
 
 
 def _missing(path: _Path) -> Problem:
-    name = str(path[-1])
-    example = "kind: trained" if path[-2:] == ("pieces", "kind") else EXAMPLES.get(name)
+    example = example_at(path)
     return Problem(
         f"missing `{'.'.join(map(str, path))}`", ".".join(map(str, path)), f"add e.g. `{example}`" if example else ""
     )
 
 
-def _bad_name(name: Any, place: str) -> Problem:
+def _bad_name(name: Any, path: _Path) -> Problem:
+    place = ".".join(map(str, path))
+    if path[-1:] == ("start_from",):
+        rule = "it is the name of a sweep, or `sweep/run`"
+        return Problem(f"{_shown(name)} names no weights: {rule}", place, "write e.g. `start_from: my-pre-training`")
     rule = "a name has letters, digits, `.`, `_` and `-`, begins with a letter or digit and is at most 100 long"
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", str(name)).lstrip("._-").rstrip("-")[:100]
     return Problem(
