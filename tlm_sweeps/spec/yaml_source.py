@@ -22,8 +22,10 @@ from tlm_sweeps.spec.yaml_scalars import AmbiguousScalarError, read_plain
 KeyPath = tuple[str | int, ...]
 """Keys and indices that lead from the top of a document to a value."""
 
-MAX_BYTES = 2**20
+MAX_BYTES = 2**18
 MAX_DEPTH = 30
+MAX_VALUES = 5_000
+"""Scalars, lists and mappings: so many are read, checked and explained in less than a second."""
 
 
 @dataclass(frozen=True, order=True)
@@ -114,6 +116,8 @@ class _Reader:
 
     def _value(self, event: yaml.Event, events: Iterator[yaml.Event], path: KeyPath) -> Any:
         self.values[path] = _position(event)
+        if len(self.values) > MAX_VALUES:
+            raise self._error(event, f"more than {MAX_VALUES:,} values", "a spec is a page of text; is this the file?")
         self._refuse_graph(event)
         if len(path) > MAX_DEPTH:
             raise self._error(event, f"nested deeper than {MAX_DEPTH} levels", "a spec needs five; write it flatter")
