@@ -12,7 +12,8 @@ from pydantic import TypeAdapter
 
 from tlm_sweeps.runs.record import Record
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""A text that begins so is run by one spreadsheet or another; an apostrophe before it makes it text."""
 
 
 def to_json(records: tuple[Record, ...]) -> str:

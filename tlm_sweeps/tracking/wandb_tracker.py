@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tlm_sweeps.redaction import redacted
 from tlm_sweeps.runs.record import Measurement, State
 from tlm_sweeps.spec.sweep import TrackingSpec
 from tlm_sweeps.tracking import tracked_run, wandb_run, wandb_starting
@@ -171,6 +172,7 @@ class WandbTracker:
 
     def _warn(self, what: str) -> None:
         if not self.complaint:
+            what = redacted(what)
             self.complaint = f"W&B: {what}"
             kept = self._run.folder / "wandb"
             _log.warning("W&B: %s. Run %s is not affected; %s holds what W&B got.", what, self._run.run_id, kept)
