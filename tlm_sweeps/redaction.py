@@ -40,6 +40,15 @@ def redacted(text: str, environment: Mapping[str, str] = os.environ) -> str:
     return _QUERY.sub(rf"\g<1>{WITHHELD}", text) if "=" in text else text
 
 
+def without_user(address: str) -> str:
+    """An address without the user and password before its host.
+
+    >>> without_user("https://ann:pa55@wandb.example")
+    'https://wandb.example'
+    """
+    return _USER_INFO.sub("", address)
+
+
 def _secrets(environment: Mapping[str, str]) -> list[str]:
     """Longest first: one may be a part of another."""
     found = [value for name, value in environment.items() if _SECRET_NAME.search(name)]

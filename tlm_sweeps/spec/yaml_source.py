@@ -24,7 +24,7 @@ KeyPath = tuple[str | int, ...]
 
 MAX_BYTES = 2**18
 MAX_DEPTH = 30
-MAX_VALUES = 5_000
+MAX_VALUES = 2_500
 """Scalars, lists and mappings: so many are read, checked and explained in less than a second."""
 
 
@@ -182,9 +182,12 @@ class _Reader:
             )
 
     def _error(self, event: yaml.Event, message: str, hint: str) -> InputError:
-        return InputError(message, place=_place(self.source, _position(event)), hint=hint)
+        told = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"  # a key can be all of the file
+        return InputError(told, place=_place(self.source, _position(event)), hint=hint)
 
 
+_LONGEST = 500
+"""Characters of a message."""
 _SYNTAX_HINTS = (
     (r"character '\\t'", "indent with spaces; a tab is not allowed here"),
     (r"character '[%@`]'", "put text that begins so into quotes"),
