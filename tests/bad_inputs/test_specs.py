@@ -27,7 +27,7 @@ FILES: dict[str, tuple[bytes | str, str]] = {
     "a merge key": (SPEC + "<<: {a: 1}\n", "merge keys"),
     "two documents": (SPEC + "---\nname: b\n", "a second document"),
     "brackets without end": ("a: " + "[" * 500 + "]" * 500, "nested deeper"),
-    "megabytes": ("# " + "x" * 2_000_000 + "\n" + SPEC, "larger than 1,048,576 bytes"),
+    "megabytes": ("# " + "x" * 2_000_000 + "\n" + SPEC, "larger than 262,144 bytes"),
     "UTF-16": (SPEC.encode("utf-16"), "not UTF-8"),
     "a NUL": (SPEC.encode() + b"\0", "U+0000"),
     "a key that is a number": (SPEC + "3: 4\n", "a key must be text, not `3`"),

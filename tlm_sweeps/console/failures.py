@@ -45,4 +45,4 @@ def print_traceback() -> None:
     """The whole of the exception being handled (`--debug`)."""
     import traceback
 
-    err().print(traceback.format_exc(), soft_wrap=True)
+    err().print(plain(traceback.format_exc()), soft_wrap=True)

@@ -14,6 +14,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from tlm_sweeps.errors import RunError
+from tlm_sweeps.redaction import redacted
 
 _WIDE = 10_000
 """Columns where nobody looks at a screen: tables are as wide as they are, and lines are not broken."""
@@ -113,10 +114,13 @@ def stop_printing() -> None:
 def plain(text: str) -> str:
     r"""A text that cannot command a terminal: control characters other than line breaks and tabs are spelt out.
 
+    Nor does it tell secrets.
+
     >>> plain("red \x1b[31m")
     'red \\x1b[31m'
     """
-    return "".join(each if each.isprintable() or each in "\n\t" else repr(each)[1:-1] for each in text)
+    told = redacted(text)
+    return "".join(each if each.isprintable() or each in "\n\t" else repr(each)[1:-1] for each in told)
 
 
 def _finite(value: Any) -> Any:

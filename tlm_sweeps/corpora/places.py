@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -77,10 +78,16 @@ def _writable(folder: Path) -> bool:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # In a shared temporary folder, one that someone else has made in our name is not ours to trust.
-        is_ours = not hasattr(os, "getuid") or not _is_temporary(folder) or folder.stat().st_uid == os.getuid()
+        is_ours = not hasattr(os, "getuid") or not _is_temporary(folder) or _is_private(folder)
     except OSError:
         return False
     return is_ours and os.access(folder, os.W_OK | os.X_OK)
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether it is a folder itself, of this user, into which nobody else may write."""
+    found = folder.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
 
 
 def _is_temporary(folder: Path) -> bool:

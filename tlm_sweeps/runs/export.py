@@ -12,7 +12,8 @@ from pydantic import TypeAdapter
 
 from tlm_sweeps.runs.record import Record
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""A text that begins so is run by one spreadsheet or another; an apostrophe before it makes it text."""
 
 
 def to_json(records: tuple[Record, ...]) -> str:
@@ -73,7 +74,10 @@ def _flatten(prefix: str, section: dict[str, Any], found: dict[str, Any]) -> Non
 def _cell(value: Any) -> Any:
     if _is_nested(value):
         return json.dumps(value)
-    return "'" + value if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r\n", "\n").replace("\r", "\n")  # some readers begin a row at a lone carriage return
+    return "'" + text if text.startswith(_FORMULA) else text
 
 
 def _is_nested(value: Any) -> bool:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tlm_sweeps.errors import InputError
+from tlm_sweeps.runs.safe_folders import ensure_no_links, ensure_ours
 
 _LOCK = "ledger.lock"
 
@@ -22,10 +23,12 @@ def held(folder: Path) -> Iterator[None]:
     """Be the only one who writes in a sweep's folder, which is made where there is none.
 
     Raises:
-        InputError: when another process is, or the folder cannot be written.
+        InputError: when another process is, the folder cannot be written or is another user's, or it holds a link.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        ensure_ours(folder)
+        ensure_no_links(folder)
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise InputError(

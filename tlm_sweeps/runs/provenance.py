@@ -10,6 +10,7 @@ from pathlib import Path
 
 import tlm_sweeps
 from tlm_sweeps.compute.facts import TextFacts, plain_facts
+from tlm_sweeps.redaction import redacted
 from tlm_sweeps.runs.record import Provenance
 
 _PACKAGES = ("torch", "numpy", "optuna", "wandb", "datasets", "pydantic")
@@ -19,7 +20,7 @@ def capture(argv: tuple[str, ...] = (), threads: int = 1) -> Provenance:
     """The provenance of runs planned by this process; the corpus is added run by run with `with_corpus`.
 
     Args:
-        argv: the command; default this process's.
+        argv: the command; default this process's. Secrets in it are withheld.
         threads: that will compute each run. A run keeps the number it was planned with, however often it resumes.
     """
     commit, dirty = _commit()
@@ -29,7 +30,7 @@ def capture(argv: tuple[str, ...] = (), threads: int = 1) -> Provenance:
         versions={"python": platform.python_version(), "tlm_sweeps": tlm_sweeps.__version__} | _versions(),
         device=processor(),
         threads=threads,
-        argv=argv or tuple(sys.argv),
+        argv=tuple(map(redacted, argv or sys.argv)),
     )
 
 

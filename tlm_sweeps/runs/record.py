@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 State = Literal["waiting", "running", "complete", "pruned", "infeasible", "failed"]
+
+
+RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$")]
+"""The name of a run's folder in its sweep's: letters, digits, `.`, `_`, `-`, so that it leads nowhere else."""
 
 
 class Provenance(BaseModel):
@@ -108,7 +112,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    run_id: str
+    run_id: RunId
     sweep: str
     trial: int
     seed: int

@@ -11,7 +11,9 @@ from typing import Any, Literal
 import torch
 
 from tlm_sweeps.compute.steps import Steps
+from tlm_sweeps.redaction import redacted
 from tlm_sweeps.runs.record import Measurement
+from tlm_sweeps.runs.safe_folders import ensure_no_links
 from tlm_sweeps.search.messages import (
     Advanced,
     Checkpointed,
@@ -63,6 +65,7 @@ class KeptRun:
         """Begin, or go on from the newest checkpoint that is whole."""
         order, device = self.order, torch.device(self.order.device)
         self._folder.mkdir(parents=True, exist_ok=True)
+        ensure_no_links(self._folder)
         job = job_of(order)
         saved = [SavedCheckpoint(name, sha256, step) for step, name, sha256 in order.checkpoints]
         loaded = load_newest_whole(job, corpus, self._folder, saved, device)
@@ -228,7 +231,8 @@ def _reason(error: Exception, folder: Path) -> str:
     if isinstance(error, Diverged | UnusableWeights):
         return error.problems[0].message
     with suppress(OSError):  # a full disk must not hide what happened
-        (folder / "error.txt").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        story = redacted("".join(traceback.format_exception(error)))
+        (folder / "error.txt").write_text(story, encoding="utf-8")
     if isinstance(error, MemoryError) or "not enough memory" in str(error) or "out of memory" in str(error):
         return "out of memory"
-    return f"crashed: {type(error).__name__}: {str(error).partition(chr(10))[0]}"[:500]
+    return redacted(f"crashed: {type(error).__name__}: {str(error).partition(chr(10))[0]}")[:500]

@@ -25,6 +25,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
 
+from tlm_sweeps.redaction import redacted
 from tlm_sweeps.search import worker
 from tlm_sweeps.search.starting import LEAVING_SECONDS
 
@@ -79,7 +80,7 @@ def _become_worker(handle: int, number: int, log: Path, data_dir: Path | None) -
         worker.serve(Connection(handle), data_dir)
         code = 0
     except BaseException:  # noqa: BLE001 - nothing may return into the nursery's own loop
-        traceback.print_exc()
+        sys.stderr.write(redacted(traceback.format_exc()))
     finally:
         sys.stderr.flush()
         os._exit(code)

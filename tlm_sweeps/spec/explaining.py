@@ -46,11 +46,16 @@ _RULES = {
     "too_short": "a list of {min_length} or more",
     "too_long": "a list of {max_length} or fewer",
 }
+MOST_PROBLEMS = 20
+"""Nobody mends more at once, and each hint takes time to find."""
+AND_MORE = Problem("there are more problems than these", hint="mend those above, and check again")
 _BOUNDS = {"gt", "ge", "lt", "le", "min_length", "max_length"}
 
 
 def explain(error: ValidationError, root: type[Part], data: Any) -> list[Problem]:
     """Every problem once, in the order of the file's sections, with the dotted name of the field as its place.
+
+    Of more than `MOST_PROBLEMS` it is only said that there are more.
 
     Args:
         error: what pydantic found.
@@ -61,11 +66,13 @@ def explain(error: ValidationError, root: type[Part], data: Any) -> list[Problem
     for each in error.errors(include_url=False):
         found[_path(each, data)].append(each)
     # A union reports every branch; one that got deeper into the data is the one that was meant.
-    deepest = [path for path in found if not any(other[: len(path)] == path for other in found if other != path)]
-    problems = {path: _problem(found[path], path, root, data) for path in deepest}
-    return [
+    inner = {path[:length] for path in found for length in range(len(path))}
+    deepest = [path for path in found if path not in inner]
+    problems = {path: _problem(found[path], path, root, data) for path in deepest[:MOST_PROBLEMS]}
+    told = [
         each if each.hint else replace(each, hint=default_hint(path, root, data)) for path, each in problems.items()
     ]
+    return [*told, AND_MORE] if len(deepest) > MOST_PROBLEMS else told
 
 
 def _path(error: ErrorDetails, data: Any) -> _Path:

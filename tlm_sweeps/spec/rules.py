@@ -5,14 +5,17 @@ Data in, problems out: places are dotted names of the sweep's fields, and whoeve
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from tlm_sweeps.errors import InputError, Problem
+from tlm_sweeps.redaction import redacted
 from tlm_sweeps.spec.chaining import problems_of_links
 from tlm_sweeps.spec.composition import compose
 from tlm_sweeps.spec.contradictions import Contradiction, find_contradictions
+from tlm_sweeps.spec.explaining import AND_MORE, MOST_PROBLEMS
 from tlm_sweeps.spec.field_names import experiment_fields
 from tlm_sweeps.spec.space import Choices
 from tlm_sweeps.spec.space_rules import kinds_in_play, problems_of_baseline, problems_of_dimension
@@ -31,11 +34,44 @@ def problems_of_sweep(spec: SweepSpec) -> list[Problem]:
 
     Returns:
         Problems whose places are dotted names from the top of the sweep: `experiment.model.heads`, `budget.match`.
+        Of more than `MOST_PROBLEMS` it is only said that there are more.
     """
-    found = [problem for name in spec.search for problem in problems_of_dimension(spec, name)]
-    found += [problem for name in spec.baselines for problem in problems_of_baseline(spec, name)]
-    found += [*_of_budget(spec), *_of_open_fields(spec), *_of_engine(spec), *_of_seeds(spec), *problems_of_links(spec)]
+    found = [*itertools.islice(_of_fields(spec), MOST_PROBLEMS + 1)]
+    if len(found) > MOST_PROBLEMS:
+        return [*found[:MOST_PROBLEMS], AND_MORE]
     return found or _of_fixed_fields(spec)
+
+
+def _of_fields(spec: SweepSpec) -> Iterator[Problem]:
+    yield from _of_secrets(spec.model_dump(mode="json"), "")
+    for name in spec.search:
+        yield from problems_of_dimension(spec, name)
+    for name in spec.baselines:
+        yield from problems_of_baseline(spec, name)
+    yield from (
+        *_of_budget(spec),
+        *_of_open_fields(spec),
+        *_of_engine(spec),
+        *_of_seeds(spec),
+        *problems_of_links(spec),
+    )
+
+
+def _of_secrets(value: object, place: str) -> Iterator[Problem]:
+    """A spec is kept in records, reports and at W&B: no password and no key may stand in it."""
+    match value:
+        case str() if redacted(value) != value:
+            hint = "leave it out: keys belong into the environment, passwords of a host into ~/.netrc"
+            yield Problem(f"`{place}` holds a password or a key: {redacted(value)}", place, hint)
+        case dict():
+            for name, each in value.items():
+                yield from _of_secrets(name, f"{place}.{name}".lstrip("."))
+                yield from _of_secrets(each, f"{place}.{name}".lstrip("."))
+        case list():
+            for index, each in enumerate(value):
+                yield from _of_secrets(each, f"{place}.{index}")
+        case _:
+            return
 
 
 def _of_budget(spec: SweepSpec) -> Iterator[Problem]:

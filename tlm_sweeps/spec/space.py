@@ -27,6 +27,8 @@ RANGES = {
 
 _LARGEST_LOG_GRID = 10**6
 """A logarithmic range of more whole numbers than this counts as infinite."""
+_MOST_STEPS = 10**15
+"""More can be counted neither in a float nor by anybody."""
 
 
 class Choices(Part):
@@ -60,6 +62,8 @@ class Range(Part):
             raise ValueError(f"a log range must begin above 0, not at {self.low:g}")
         if self.step is not None and (self.step <= 0 or self.log):
             raise ValueError("`step` must be above 0, and a log range has none")
+        if self.step is not None and not (self.high - self.low) / self.step < _MOST_STEPS:
+            raise ValueError(f"steps of {self.step:g} from {self.low:g} to {self.high:g} are too many to count")
         whole = (self.low, self.high, self.step or 1)
         if self.integer and any(number != int(number) for number in whole):
             raise ValueError(f"a range of whole numbers needs whole bounds, not {self.low:g} to {self.high:g}")

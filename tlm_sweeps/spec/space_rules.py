@@ -27,25 +27,25 @@ def kinds_in_play(spec: SweepSpec) -> tuple[str, ...]:
     return tuple(map(str, kinds)) or (spec.experiment.model.kind,)
 
 
-def problems_of_dimension(spec: SweepSpec, name: str) -> list[Problem]:
+def problems_of_dimension(spec: SweepSpec, name: str) -> Iterator[Problem]:
     """What is wrong with one searched field: its name, or a value that it can never take."""
     place = f"search.{name}"
     if name not in experiment_fields():
-        return [_unknown_name(name, place)]
+        yield _unknown_name(name, place)
+        return
     kinds = [kind for kind in kinds_in_play(spec) if name in experiment_fields(kind)]
     if not kinds:
         have_it = ", ".join(kind for kind in MODEL_KINDS if name in experiment_fields(kind))
         models = " or ".join(kinds_in_play(spec))
-        return [Problem(f"`{name}` is no field of a {models} model", place, f"remove it; these have it: {have_it}")]
+        yield Problem(f"`{name}` is no field of a {models} model", place, f"remove it; these have it: {have_it}")
+        return
     dimension = spec.search[name]
     if isinstance(dimension, Range):
-        return _of_range(spec, name, dimension, kinds)
-    found = []
+        yield from _of_range(spec, name, dimension, kinds)
+        return
     for index, value in enumerate(dimension.choices):
-        found += [
-            Problem(each.message, f"{place}.{index}", each.hint) for each in _of_value(spec, name, value, kinds)[:1]
-        ]
-    return found
+        for each in _of_value(spec, name, value, kinds)[:1]:
+            yield Problem(each.message, f"{place}.{index}", each.hint)
 
 
 def _of_range(spec: SweepSpec, name: str, dimension: Range, kinds: Sequence[str]) -> list[Problem]:

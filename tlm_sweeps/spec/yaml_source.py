@@ -22,8 +22,10 @@ from tlm_sweeps.spec.yaml_scalars import AmbiguousScalarError, read_plain
 KeyPath = tuple[str | int, ...]
 """Keys and indices that lead from the top of a document to a value."""
 
-MAX_BYTES = 2**20
+MAX_BYTES = 2**18
 MAX_DEPTH = 30
+MAX_VALUES = 2_500
+"""Scalars, lists and mappings: so many are read, checked and explained in less than a second."""
 
 
 @dataclass(frozen=True, order=True)
@@ -114,6 +116,8 @@ class _Reader:
 
     def _value(self, event: yaml.Event, events: Iterator[yaml.Event], path: KeyPath) -> Any:
         self.values[path] = _position(event)
+        if len(self.values) > MAX_VALUES:
+            raise self._error(event, f"more than {MAX_VALUES:,} values", "a spec is a page of text; is this the file?")
         self._refuse_graph(event)
         if len(path) > MAX_DEPTH:
             raise self._error(event, f"nested deeper than {MAX_DEPTH} levels", "a spec needs five; write it flatter")
@@ -178,9 +182,12 @@ class _Reader:
             )
 
     def _error(self, event: yaml.Event, message: str, hint: str) -> InputError:
-        return InputError(message, place=_place(self.source, _position(event)), hint=hint)
+        told = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"  # a key can be all of the file
+        return InputError(told, place=_place(self.source, _position(event)), hint=hint)
 
 
+_LONGEST = 500
+"""Characters of a message."""
 _SYNTAX_HINTS = (
     (r"character '\\t'", "indent with spaces; a tab is not allowed here"),
     (r"character '[%@`]'", "put text that begins so into quotes"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from tlm_sweeps.errors import InputError
+from tlm_sweeps.redaction import redacted
 
 if TYPE_CHECKING:
     import wandb
@@ -106,4 +107,4 @@ def _no_answer(server: str) -> InputError:
 
 def first_line(error: BaseException) -> str:
     """What a failed request says, as far as people read it: answers of servers can be pages long."""
-    return str(error).strip().partition("\n")[0][:300] or type(error).__name__
+    return redacted(str(error).strip().partition("\n")[0])[:300] or type(error).__name__

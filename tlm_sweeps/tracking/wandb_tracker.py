@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tlm_sweeps.redaction import redacted, without_user
 from tlm_sweeps.runs.record import Measurement, State
 from tlm_sweeps.spec.sweep import TrackingSpec
 from tlm_sweeps.tracking import tracked_run, wandb_run, wandb_starting
@@ -171,6 +172,7 @@ class WandbTracker:
 
     def _warn(self, what: str) -> None:
         if not self.complaint:
+            what = redacted(what)
             self.complaint = f"W&B: {what}"
             kept = self._run.folder / "wandb"
             _log.warning("W&B: %s. Run %s is not affected; %s holds what W&B got.", what, self._run.run_id, kept)
@@ -191,6 +193,8 @@ def environment(home: Path) -> dict[str, str]:
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     identity = {name: os.environ[name] for name in FROM_ENVIRONMENT if name in os.environ}
+    for name in ("WANDB_APP_URL", "WANDB_BASE_URL"):  # the client logs them; whoever we are, the key says
+        identity |= {name: without_user(identity[name])} if name in identity else {}
     # Caches and logs default to ~/.cache/wandb and ~/.local/share/wandb; a run writes only into its folder.
     places = dict.fromkeys(("WANDB_CACHE_DIR", "WANDB_DATA_DIR", "WANDB_ARTIFACT_DIR"), str(home))
     # Error reports and usage telemetry of the client would go to W&B's servers, even from offline runs.

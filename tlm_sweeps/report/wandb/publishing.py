@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlm_sweeps.errors import InputError
+from tlm_sweeps.redaction import redacted
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.wandb.document import Place, build_report
 from tlm_sweeps.report.wandb.marks import marked_report
@@ -71,7 +72,7 @@ def publish(results: SweepResults, place: Place, folder: Path) -> Published:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the client's own affair
             report.save()
-        server = str(api.settings["base_url"])
+        server = redacted(str(api.settings["base_url"]))
         found = Published(
             url=f"{_pages(api)}{entity}/{place.project}/reports/{_slug(report.title)}--{report.id.rstrip('=')}",
             report_id=report.id,
@@ -95,7 +96,11 @@ def remembered(folder: Path) -> Published | None:
 
 def _is_there(before: Published, api: wandb.Api, place: Place) -> bool:
     """Whether the report is still where this one goes."""
-    if (before.server, before.entity, before.project) != (api.settings["base_url"], place.entity, place.project):
+    if (before.server, before.entity, before.project) != (
+        redacted(str(api.settings["base_url"])),
+        place.entity,
+        place.project,
+    ):
         return False
     from wandb.sdk.lib.service.service_connection import WandbApiFailedError
 

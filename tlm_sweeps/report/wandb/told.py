@@ -5,18 +5,21 @@ The inverse of `tracking/tracked_run.py`. Arithmetic on dictionaries: it refuses
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from tlm_sweeps.report.wandb.told_config import ToldTrial, UnreadableConfigError, told_plan, told_trial, whole
-from tlm_sweeps.runs.record import Measurement, Record, State
+from tlm_sweeps.runs.record import Measurement, Record, RunId, State
 from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.sweep import Account, SweepSpec
 
+_RUN_ID = TypeAdapter(RunId)
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _ENDED: tuple[State, ...] = ("complete", "pruned", "infeasible", "failed")
 _GOING_ON = ("running", "preempting")
 """A run of ours is marked preempting from its start, so that the server gives it out again when its machine dies."""
@@ -75,10 +78,22 @@ def records_of(spec: SweepSpec, runs: Sequence[HeldRun]) -> tuple[Record, ...]:
 
 
 def names_of(runs: Sequence[HeldRun]) -> dict[str, str]:
-    """The run ids of our records, by id at W&B: as their agents call them; else, or if two are alike, W&B's."""
-    told = {run.id: run.config.get("run_id") for run in runs}
-    count = Counter(name for name in told.values() if isinstance(name, str))
-    return {run_id: name if isinstance(name, str) and count[name] == 1 else run_id for run_id, name in told.items()}
+    """The run ids of our records, by id at W&B: as their agents call them; else, or if two are alike, W&B's.
+
+    A name that could not be one of a folder is not taken from anybody.
+    """
+    told = {run.id: _run_id(run.config.get("run_id")) for run in runs}
+    count = Counter(told.values())
+    return {
+        run_id: name if name and count[name] == 1 else _UNSAFE.sub("_", run_id)[:200] for run_id, name in told.items()
+    }
+
+
+def _run_id(told: object) -> str | None:
+    try:
+        return _RUN_ID.validate_python(told, strict=True)
+    except ValidationError:
+        return None
 
 
 def measurements_of(run: HeldRun, account: Account) -> tuple[Measurement, ...]:

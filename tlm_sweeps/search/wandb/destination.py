@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tlm_sweeps.errors import InputError, RunError
+from tlm_sweeps.redaction import redacted
 from tlm_sweeps.search.wandb.entities import naming_unknown_entity
 from tlm_sweeps.tracking.wandb_connecting import connected, first_line, is_unanswered, without_litter
 
@@ -66,7 +67,7 @@ class Destination:
         if not own:
             raise InputError("the account has no entity of its own", hint="name a user or team with `--entity`")
         self.entity = own
-        self.base_url = str(self._api.settings["base_url"])
+        self.base_url = redacted(str(self._api.settings["base_url"]))  # it is kept, and shown
 
     def runs(self, ids: Sequence[str]) -> dict[str, ServerRun]:
         """Those of these runs that the server has.
