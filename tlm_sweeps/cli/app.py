@@ -14,6 +14,7 @@ import typer
 import tlm_sweeps
 from tlm_sweeps.cli import (
     agent_command,
+    committee_command,
     data_commands,
     doctor_command,
     output_commands,
@@ -45,6 +46,7 @@ app.command("status")(status_commands.status)
 app.command("list")(status_commands.list_)
 app.command("report")(output_commands.report)
 app.command("export")(output_commands.export)
+app.command("committee")(committee_command.committee)
 app.command("reproduce")(reproduce_command.reproduce)
 app.command("sync")(sync_command.sync)
 app.add_typer(data_commands.app, name="data")
