@@ -7,7 +7,18 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_API = ("export_study", "iter_sweep", "load", "plan", "records", "results", "status", "sweep", "write_report")
+_API = (
+    "export_study",
+    "iter_sweep",
+    "load",
+    "load_chain",
+    "plan",
+    "records",
+    "results",
+    "status",
+    "sweep",
+    "write_report",
+)
 
 
 def __getattr__(name: str) -> Any:

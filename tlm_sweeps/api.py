@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from tlm_sweeps.search.standing import SweepStatus
     from tlm_sweeps.search.wandb.launched import LaunchedSweep
     from tlm_sweeps.search.wandb.syncing import SyncProgress
+    from tlm_sweeps.spec.chaining import SharedTotal
+    from tlm_sweeps.spec.loading import LoadedSweep
     from tlm_sweeps.spec.sweep import SweepSpec
     from tlm_sweeps.studies.published import Study
     from tlm_sweeps.tracking.wandb_paths import SweepPath
@@ -53,9 +55,18 @@ def load(path: Place, overrides: Sequence[str] = ()) -> SweepSpec:
     Raises:
         InputError: with every problem, its line and a hint.
     """
+    return load_chain(path, overrides).spec
+
+
+def load_chain(path: Place, overrides: Sequence[str] = ()) -> LoadedSweep:
+    """A sweep from its YAML file with the sweeps that it is after, for `sweep`. Its `spec` is what `load` gives.
+
+    Raises:
+        InputError: with every problem of the first spec that has one.
+    """
     from tlm_sweeps.spec.loading import load_sweep
 
-    return load_sweep(Path(path), overrides).spec
+    return load_sweep(Path(path), overrides)
 
 
 def plan(spec: SweepSpec, *, data_dir: Place | None = None, sample: int = 50) -> SweepPlan:
@@ -82,8 +93,9 @@ def iter_sweep(
     device: Asked = "auto",
     stack: int | None = None,
     argv: Sequence[str] = (),
+    shared: Sequence[SharedTotal] = (),
 ) -> Generator[SweepProgress]:
-    """Run a sweep, or go on with it, a picture at a time.
+    """Run a sweep, or go on with it, a picture at a time; what it is after is not trained.
 
     Close the generator (`contextlib.closing`) to stop early: runs in flight are then checkpointed and can be resumed.
 
@@ -95,6 +107,7 @@ def iter_sweep(
         device: `auto` computes on the GPUs, if there are any.
         stack: most runs of one shape that are trained as one; default 8 on a GPU, 1 on a CPU.
         argv: the command, for the records; default this process's.
+        shared: totals that cover it and other sweeps, as `LoadedSweep.totals_over` has them.
 
     Raises:
         InputError: before anything is written, when the sweep cannot run.
@@ -109,11 +122,12 @@ def iter_sweep(
         device=device,
         stack=stack,
         argv=tuple(argv),
+        shared=shared,
     )
 
 
 def sweep(
-    spec: SweepSpec,
+    spec: SweepSpec | LoadedSweep,
     *,
     runs_dir: Place | None = None,
     data_dir: Place | None = None,
@@ -124,18 +138,24 @@ def sweep(
     """Run a sweep, or go on with it, to its end. The same call resumes.
 
     Args:
-        spec: what to run.
+        spec: what to run; loaded by `load_chain`, it is run after what it is after.
         runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
         data_dir: where named corpora are looked for first.
         workers: runs at a time; default as cores and memory allow.
         device: `auto` computes on the GPUs, if there are any.
         stack: most runs of one shape that are trained as one; default 8 on a GPU, 1 on a CPU.
     """
-    pictures = iter_sweep(spec, runs_dir=runs_dir, data_dir=data_dir, workers=workers, device=device, stack=stack)
-    with closing(pictures):
-        for _ in pictures:
-            pass
-    return results(spec.name, runs_dir)
+    from tlm_sweeps.spec.loading import in_order
+
+    order = in_order(spec)
+    for link, shared in order:
+        pictures = iter_sweep(
+            link, runs_dir=runs_dir, data_dir=data_dir, workers=workers, device=device, stack=stack, shared=shared
+        )
+        with closing(pictures):
+            for _ in pictures:
+                pass
+    return results(order[-1][0].name, runs_dir)
 
 
 def results(name: str, runs_dir: Place | None = None) -> SweepResults:

@@ -32,8 +32,9 @@ def follow(
     runs_dir: Path | None,
     data_dir: Path | None,
     json: bool,
+    within: LoadedSweep | None = None,
 ) -> SweepProgress:
-    """Run a sweep to its end.
+    """Run a sweep to its end; what it is after is not trained.
 
     Args:
         spec: what to run: as loaded, or made from it.
@@ -45,6 +46,7 @@ def follow(
         runs_dir: as given to `--runs-dir`.
         data_dir: as given to `--data-dir`.
         json: whether stdout gets events.
+        within: the sweep at the end of the chain that it is run in; by default itself.
 
     Returns:
         The last picture.
@@ -66,6 +68,7 @@ def follow(
         device=device_of(device),
         stack=stack,
         argv=argv,
+        shared=(within or loaded).totals_over(spec.name),
     )
     with interrupts() as heard, closing(pictures), located(loaded):
         _say_of_workers(spec, workers_of(workers), data_dir, on_gpus=device_of(device) != "cpu" and bool(gpus()))

@@ -9,10 +9,15 @@ import typer
 from tlm_sweeps.cli.options import DataDir, Json, Sets, Spec, Workers, workers_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tlm_sweeps.compute.calibration import Calibration
+    from tlm_sweeps.compute.crew import Crew
     from tlm_sweeps.compute.forecast import Forecast
-    from tlm_sweeps.compute.planning import PlannedTrial, SweepPlan
+    from tlm_sweeps.compute.planning import FactsOf, PlannedTrial, SweepPlan
     from tlm_sweeps.compute.rates import Precision
+    from tlm_sweeps.console.chain_view import PlannedSweep
+    from tlm_sweeps.spec.loading import LoadedSweep
     from tlm_sweeps.spec.sweep import SweepSpec
     from tlm_sweeps.training.calibration import Found
 
@@ -34,36 +39,89 @@ def plan(
     """Show what every setting would cost. Trains nothing.
 
     Each setting of the space gets a verdict, its parameters, FLOPs in three accounts, steps, memory and predicted time.
-    Times are those of a typical core until `--calibrate` has timed this machine.
+    Times are those of a typical core until `--calibrate` has timed this machine. Sweeps that `after` names are planned
+    too, and shown as a whole.
     """
-    from tlm_sweeps.cli.locating import located
-    from tlm_sweeps.compute.calibration import machine_of, precisions_of
-    from tlm_sweeps.compute.crew import crew_for
-    from tlm_sweeps.compute.forecast import forecast
-    from tlm_sweeps.compute.machine import this_machine
-    from tlm_sweeps.compute.planning import plan_sweep
+    from tlm_sweeps.compute.calibration import precisions_of
+    from tlm_sweeps.console.chain_view import chain_view
     from tlm_sweeps.console.plan_view import plan_view
     from tlm_sweeps.console.streams import out, show, write_json
     from tlm_sweeps.corpora.texts import facts_reader
     from tlm_sweeps.spec.loading import load_sweep
     from tlm_sweeps.training.calibration import Found, kept
 
-    loaded, granted = load_sweep(spec, sets or ()), this_machine()
-    precisions, facts_of = precisions_of(loaded.spec), facts_reader(data_dir)
-    with located(loaded):
-        crew = crew_for(loaded.spec, facts_of, granted, asked=workers_of(workers))
-        if calibrate:
-            plan_sweep(loaded.spec, facts_of, sample=1)  # what is wrong with the spec is said before the wait
-            found = Found(_calibrated(precisions, crew.workers))
-        else:
-            found = kept(precisions)
-        machine = machine_of(found.calibrations) if found.calibrations else None
-        planned = plan_sweep(loaded.spec, facts_of, sample=sample, machine=machine)
-    whole = forecast(loaded.spec, planned, crew.workers, machine, cores=granted.cores.amount)
-    if json:
-        write_json(plan_facts(loaded.spec, planned, whole, found))
+    loaded, facts_of = load_sweep(spec, sets or ()), facts_reader(data_dir)
+    members = (*loaded.links, loaded)
+    computed_in: dict[Precision, None] = {each: None for member in members for each in precisions_of(member.spec)}
+    precisions = tuple(computed_in)
+    if calibrate:
+        for each in members:  # what is wrong with the specs is said before the wait
+            _planned(each, facts_of, kept(()), sample=1, workers=workers)
+        crew = _crew(loaded, facts_of, workers)
+        found = Found(_calibrated(precisions, crew.workers))
     else:
-        show(plan_view(loaded.spec, planned, whole, found, out(), note=crew.note))
+        found = kept(precisions)
+    planned = [_planned(each, facts_of, found, sample=sample, workers=workers) for each in members]
+    last = planned[-1]
+    if json:
+        facts = [plan_facts(each.spec, each.plan, each.forecast, found) for each in planned]
+        write_json(facts[-1] | chain_facts(planned, facts))
+        return
+    show(plan_view(last.spec, last.plan, last.forecast, found, out(), note=last.note))
+    if len(planned) > 1 or last.origins:
+        show(chain_view(planned))
+
+
+def _planned(loaded: LoadedSweep, facts_of: FactsOf, found: Found, *, sample: int, workers: str) -> PlannedSweep:
+    from tlm_sweeps.cli.locating import located
+    from tlm_sweeps.compute.calibration import machine_of
+    from tlm_sweeps.compute.forecast import forecast
+    from tlm_sweeps.compute.machine import this_machine
+    from tlm_sweeps.compute.planning import plan_sweep
+    from tlm_sweeps.console.chain_view import PlannedSweep
+    from tlm_sweeps.spec.chaining import origins_named
+
+    spec, crew = loaded.spec, _crew(loaded, facts_of, workers)
+    machine = machine_of(found.calibrations) if found.calibrations else None
+    with located(loaded):
+        planned = plan_sweep(spec, facts_of, sample=sample, machine=machine)
+        _ensure_resolvable(loaded, facts_of)
+    whole = forecast(spec, planned, crew.workers, machine, cores=this_machine().cores.amount)
+    first = {link.spec.name for link in loaded.links}
+    origins = {name: name in first for name in origins_named(spec)}
+    return PlannedSweep(spec, planned, whole, origins, crew.note)
+
+
+def _crew(loaded: LoadedSweep, facts_of: FactsOf, workers: str) -> Crew:
+    from tlm_sweeps.cli.locating import located
+    from tlm_sweeps.compute.crew import crew_for
+    from tlm_sweeps.compute.machine import this_machine
+
+    with located(loaded):
+        return crew_for(loaded.spec, facts_of, this_machine(), asked=workers_of(workers))
+
+
+def _ensure_resolvable(loaded: LoadedSweep, facts_of: FactsOf) -> None:
+    """Refuse what no run of the sweeps before it will have weights for. Of others a plan knows nothing."""
+    from tlm_sweeps.runs.folders import runs_folder
+    from tlm_sweeps.search.resolving import ensure_resolved
+    from tlm_sweeps.spec.chaining import origins_named
+
+    before = [link.spec for link in loaded.links]
+    if {*origins_named(loaded.spec)} <= {each.name for each in before}:
+        ensure_resolved(loaded.spec, runs_folder() / loaded.spec.name, facts_of, before)
+
+
+def chain_facts(planned: Sequence[PlannedSweep], facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What a plan says of more than its own sweep, for programs."""
+    from tlm_sweeps.console.chain_view import together
+
+    whole = together(planned)
+    return {
+        "starts_from": [{"sweep": name, "trained_first": first} for name, first in planned[-1].origins.items()],
+        "after": list(facts[:-1]),
+        "together": whole and vars(whole),
+    }
 
 
 def _calibrated(precisions: tuple[Precision, ...], workers: int) -> tuple[Calibration, ...]:

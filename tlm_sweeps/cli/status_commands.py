@@ -95,8 +95,9 @@ def status_facts(status: SweepStatus) -> dict[str, Any]:
     """How a sweep stands, for programs."""
     from tlm_sweeps.console.following import picture
     from tlm_sweeps.console.sweep_views import standing_of
+    from tlm_sweeps.report.pretraining import pretraining_of
 
-    facts = picture(status.progress)
+    facts, behind = picture(status.progress), pretraining_of(status.records)
     del facts["remaining_seconds"]
     return facts | {
         "question": status.spec.question,
@@ -109,6 +110,7 @@ def status_facts(status: SweepStatus) -> dict[str, Any]:
             for record in status.records
             if record.state == "failed"
         ],
+        "pretraining": behind and behind.document(),
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tlm_sweeps.cli.chain_following import follow_links
 from tlm_sweeps.cli.engine_options import (
     AgentsOption,
     EngineChoice,
@@ -48,6 +49,8 @@ def sweep(
 
     The same command resumes. Ctrl-C pauses: runs in flight are checkpointed. --json prints events, one a line.
 
+    The sweeps that its `after` names are run before it, or gone on with.
+
     With W&B as the engine it launches the sweep there and prints its path and what agents are to type; --agents works
     for it here until it is over.
     """
@@ -77,6 +80,17 @@ def sweep(
             json=json,
         )
         return
+    follow_links(
+        loaded,
+        argv=context.obj,
+        workers=workers,
+        device=device,
+        stack=stack,
+        runs_dir=runs_dir,
+        data_dir=data_dir,
+        no_report=no_report,
+        json=json,
+    )
     last = follow(
         offline_spec(found.spec) if offline else found.spec,
         loaded,

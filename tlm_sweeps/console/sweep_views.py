@@ -13,6 +13,7 @@ from tlm_sweeps.console.tables import Column, fitting, table
 from tlm_sweeps.console.wording import run_of, scored, setting_of, share_of, states_in_words
 from tlm_sweeps.report.naming import format_nll
 from tlm_sweeps.report.outcomes import outcomes
+from tlm_sweeps.report.pretraining import pretraining_sentence
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.views import Table as PlainTable
 from tlm_sweeps.report.views import leaderboard_tables
@@ -20,6 +21,7 @@ from tlm_sweeps.runs.record import LabelScores, Record
 from tlm_sweeps.search.progress import SweepProgress
 from tlm_sweeps.search.standing import SweepStatus
 from tlm_sweeps.search.wandb.launched import LaunchedSweep
+from tlm_sweeps.spec.chaining import account_of
 from tlm_sweeps.units import format_count, format_flops, format_seconds
 
 _SHORT = {"validation NLL": "val NLL", "parameters": "params", "epochs run": "epochs"}
@@ -53,7 +55,9 @@ def status_view(status: SweepStatus, console: Console) -> RenderableType:
     panel = sweep_panel(status.progress)
     panel.width = None if console.is_terminal else _PAPER
     parts: list[RenderableType] = [panel]
-    parts += [Text(plain(standing_of(status)), "dim"), *outcome_lines(status.records)]
+    behind = pretraining_sentence(status.records, account_of(status.spec))
+    parts += [Text(plain(line), "dim") for line in (standing_of(status), behind) if line]
+    parts += outcome_lines(status.records)
     return Group(*parts)
 
 

@@ -9,6 +9,7 @@ from tlm_sweeps.report.costs import CONVENTIONS
 from tlm_sweeps.report.figures.gallery import draw_all
 from tlm_sweeps.report.origins import origins
 from tlm_sweeps.report.outcomes import outcomes
+from tlm_sweeps.report.pretraining import pretraining_sentence
 from tlm_sweeps.report.sources import SweepResults, ensure_reportable
 from tlm_sweeps.report.statistics import leaderboard
 from tlm_sweeps.report.template import fill, write_page
@@ -37,6 +38,7 @@ def build_page(results: SweepResults) -> str:
         gallery=draw_all(results, ranked),
         outcomes=outcomes(results.records),
         costs=cost_table(results),
+        pretraining=pretraining_sentence(results.records, results.account),
         origins=origins(results),
         command=results.command,
         spec_text=to_yaml(results.spec),

@@ -50,9 +50,15 @@ def _column(values: list[Any]) -> list[Any]:
 
 
 def flat(record: Record) -> dict[str, Any]:
-    """A record as one level of dotted names: `train_flops.matmul`, `settings.model.depth`, `spec.model.kind`."""
+    """A record as one level of dotted names: `train_flops.matmul`, `settings.model.depth`, `spec.model.kind`.
+
+    `started_from` is `sweep/run`, and `pretraining_flops` what that run cost, in the account of the budget.
+    """
     found: dict[str, Any] = {}
     _flatten("", record.model_dump(mode="json"), found)
+    origin = record.started_from
+    found["started_from"] = origin and f"{origin.sweep}/{origin.run_id}"
+    found["pretraining_flops"] = origin and origin.train_flops.get(record.account or "matmul")
     return found
 
 

@@ -33,6 +33,7 @@ from tlm_sweeps.search.messages import (
     TakenUp,
     Told,
 )
+from tlm_sweeps.search.origins import Origins
 from tlm_sweeps.search.outside import Outside
 from tlm_sweeps.search.pool import Died, Heard, LocalPool
 from tlm_sweeps.search.progress import SweepProgress, picture
@@ -69,6 +70,7 @@ class Coordinator:
         devices: Sequence[str] = ("cpu",),
         stacking: Stacking = ALONE,
         proposals: Proposals | None = None,
+        pool_flops: int | None = None,
     ) -> None:
         """Take up the sweep where its ledger says it stands.
 
@@ -82,6 +84,7 @@ class Coordinator:
             devices: where workers compute, in turn.
             stacking: how many runs of one shape a worker trains as one.
             proposals: where trials come from; by default Optuna proposes them.
+            pool_flops: what a total that it shares with other sweeps has for it; by default its total is its own.
         """
         self._spec = spec
         self._ledger = ledger
@@ -93,7 +96,8 @@ class Coordinator:
         self._stacking = stacking
         self._runs = Roster(ledger.records())
         self._proposer: Proposals = proposals or Proposer(spec, facts_of, ledger, self._runs)
-        self._spending = Spending(spec, facts_of, ledger.proposals())
+        self._spending = Spending(spec, facts_of, ledger.proposals(), pool_flops)
+        self._origins = Origins(ledger.folder.parent, facts_of)
         self._in_flight: dict[str, InFlight] = {}
         self._news: list[Record] = []
         self._outside = Outside()
@@ -194,6 +198,7 @@ class Coordinator:
         if proposal.verdict == "trial":
             seeds = seeds_of(self._spec)
             records = planned_runs(self._spec, proposal, planned, seeds, self._facts_of, self._provenance, name)
+            records = self._origins.begun_from(records, planned)
         elif proposal.verdict == "infeasible":
             first = seeds_of(self._spec)[0]
             records = (planned_record(self._spec, proposal, planned, first, self._provenance, name),)
@@ -201,7 +206,10 @@ class Coordinator:
         for each in records:
             self._runs.put(each)
         self._spending.add(proposal, planned)
-        self._news += [record for record in records if record.state == "infeasible"]
+        lost = [record for record in records if record.state == "infeasible"]
+        self._news += lost
+        if proposal.verdict == "trial" and lost:
+            self._close_trial(lost[0])
 
     def _lease(self, worker: int, record: Record) -> InFlight | None:
         """Lease a run to a worker; None when the pool cannot hold it any more, which ends it."""
@@ -433,6 +441,7 @@ class Coordinator:
             news=news,
             complaints=self._outside.complaints(),
             untold=self._outside.untold,
+            pool=self._spending.total,
         )
 
 

@@ -11,9 +11,11 @@ from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs.ledger import Ledger, Proposal
 from tlm_sweeps.runs.planned import planned_runs
 from tlm_sweeps.runs.record import Provenance
+from tlm_sweeps.search.origins import Origins
 from tlm_sweeps.search.proposing import trial_name
 from tlm_sweeps.search.roster import Roster
 from tlm_sweeps.search.spending import Spending
+from tlm_sweeps.spec.chaining import total_of
 from tlm_sweeps.spec.identity import may_gain_seeds
 from tlm_sweeps.spec.sweep import SweepSpec
 from tlm_sweeps.units import format_flops
@@ -22,14 +24,14 @@ Missing = tuple[Proposal, PlannedTrial, list[int]]
 """A trial, its plan, and the seeds that it has no run of."""
 
 
-def ensure_seeds_fit(spec: SweepSpec, ledger: Ledger, facts_of: FactsOf) -> None:
+def ensure_seeds_fit(spec: SweepSpec, ledger: Ledger, facts_of: FactsOf, pool: int | None = None) -> None:
     """Refuse new seeds that the sweep's total cannot hold: trials without all seeds would rank nowhere.
 
     Raises:
         InputError: with the total that can.
     """
     missing = _missing(spec, ledger, facts_of)
-    spending = Spending(spec, facts_of, ledger.proposals())
+    spending = Spending(spec, facts_of, ledger.proposals(), pool)
     left = spending.left(ledger.spent_flops(), Roster(ledger.records()).unfinished()) if missing else None
     needed = sum(
         planned.matched.train_flops.of(spending.account) * len(seeds)
@@ -42,7 +44,7 @@ def ensure_seeds_fit(spec: SweepSpec, ledger: Ledger, facts_of: FactsOf) -> None
             f"the new seeds make {runs} more runs of {format_flops(needed)} together, and of the total of "
             f"{format_flops(spending.total)} only {format_flops(max(0, left))} are left",
             place="budget.total",
-            hint=f"a total that holds them: `--set budget.total={spending.total - left + needed}`",
+            hint=f"a total that holds them: `--set budget.total={(total_of(spec) or spending.total) - left + needed}`",
         )
 
 
@@ -55,9 +57,11 @@ def add_missing_runs(spec: SweepSpec, ledger: Ledger, facts_of: FactsOf, provena
         facts_of: reads a corpus's facts.
         provenance: of the new runs.
     """
+    origins = Origins(ledger.folder.parent, facts_of)
     for proposal, planned, seeds in _missing(spec, ledger, facts_of):
         name = trial_name(spec, proposal)
-        ledger.add(planned_runs(spec, proposal, planned, seeds, facts_of, provenance, name))
+        records = planned_runs(spec, proposal, planned, seeds, facts_of, provenance, name)
+        ledger.add(origins.begun_from(records, planned))
 
 
 def _missing(spec: SweepSpec, ledger: Ledger, facts_of: FactsOf) -> list[Missing]:

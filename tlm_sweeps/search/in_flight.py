@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from tlm_sweeps.compute.planning import PlannedTrial
 from tlm_sweeps.runs.ledger import Lease, Ledger
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.messages import TrainOrder
+from tlm_sweeps.search.origins import WEIGHTS
 from tlm_sweeps.search.progress import RunningRun
 from tlm_sweeps.spec.sweep import Account, TrackingSpec
 from tlm_sweeps.tracking.tracked_run import PLANNED, WandbPlace
@@ -76,9 +78,15 @@ def order_for(
         n_params=cost.n_params,
         folder=str((ledger.folder / record.run_id).resolve()),
         checkpoints=ledger.checkpoints(record.run_id),
+        first_weights=_first_weights(record, ledger.folder.parent),
         judged=judged,
         tracking=tracking,
         place=place,
         provenance=record.provenance.model_dump(mode="json"),
         planned=record.model_dump(mode="json", include=set(PLANNED)),
     )
+
+
+def _first_weights(record: Record, runs: Path) -> tuple[str, str] | None:
+    origin = record.started_from
+    return origin and (str((runs / origin.sweep / origin.run_id / WEIGHTS).resolve()), origin.sha256)

@@ -26,7 +26,8 @@ from tlm_sweeps.search.messages import (
 from tlm_sweeps.search.peak_memory import peak_bytes
 from tlm_sweeps.tracking.tracker import TrackedRun, Tracker, open_tracker
 from tlm_sweeps.training.checkpoint import SavedCheckpoint, load_newest_whole, save, save_model
-from tlm_sweeps.training.job import Text, TrainingJob
+from tlm_sweeps.training.first_weights import begin_with
+from tlm_sweeps.training.job import FirstWeights, Text, TrainingJob
 from tlm_sweeps.training.loop import Diverged, finish
 from tlm_sweeps.training.predictions import save_predictions
 from tlm_sweeps.training.state import RunState, start
@@ -65,7 +66,7 @@ class KeptRun:
         job = job_of(order)
         saved = [SavedCheckpoint(name, sha256, step) for step, name, sha256 in order.checkpoints]
         loaded = load_newest_whole(job, corpus, self._folder, saved, device)
-        self._state = loaded or start(job, corpus, device)
+        self._state = loaded or _begun(job, corpus, device)
         self._send(TakenUp(**self._names, step=self._state.step))
         _keep_measurements(self._metrics, self._state.measurements)
 
@@ -180,7 +181,18 @@ class KeptRun:
 def job_of(order: TrainOrder) -> TrainingJob:
     """What the order asks of the training loop."""
     steps = Steps(order.experiment.training.batch_size, order.windows_per_epoch, order.steps)
-    return TrainingJob(experiment=order.experiment, seed=order.seed, steps=steps)
+    weights = (
+        None if order.first_weights is None else FirstWeights(Path(order.first_weights[0]), order.first_weights[1])
+    )
+    return TrainingJob(experiment=order.experiment, seed=order.seed, steps=steps, first_weights=weights)
+
+
+def _begun(job: TrainingJob, corpus: Text, device: torch.device) -> RunState:
+    """A run before its first step, with the weights that it was given."""
+    state = start(job, corpus, device)
+    if job.first_weights is not None:
+        begin_with(state, job.first_weights)
+    return state
 
 
 def _tracked(order: TrainOrder, folder: Path, state: RunState) -> TrackedRun:

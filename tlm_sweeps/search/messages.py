@@ -47,6 +47,8 @@ class TrainOrder(Message):
     """The run's folder."""
     checkpoints: tuple[tuple[int, str, str], ...]
     """Acknowledged checkpoints, newest first: step, name, sha256."""
+    first_weights: tuple[str, str] | None = None
+    """File and sha256 of the weights that it begins with where it has no checkpoint; None: it draws them."""
     judged: bool
     """Whether the worker waits for a verdict after each measurement."""
     tracking: TrackingSpec

@@ -65,9 +65,9 @@ def picture(
     news: tuple[Record, ...],
     complaints: tuple[str, ...] = (),
     untold: int = 0,
+    pool: int | None = None,
 ) -> SweepProgress:
-    """A sweep at this moment, from its runs, what is in flight, and what the wanted trials are expected to spend."""
-    pool = spec.budget.total if spec.budget else None
+    """A sweep at this moment, from its runs, what is in flight, its pool, and what the wanted trials should spend."""
     is_done = runs.trials_over == trials_wanted
     to_spend = None if is_done else min((each for each in (pool, expected_flops) if each), default=None)
     return SweepProgress(

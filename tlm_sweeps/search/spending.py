@@ -11,6 +11,7 @@ from tlm_sweeps.compute.planning import FactsOf, PlannedTrial, plan_sweep, plan_
 from tlm_sweeps.runs.ledger import Ledger, Proposal
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.roster import Roster
+from tlm_sweeps.spec.chaining import account_of, total_of
 from tlm_sweeps.spec.sweep import Account, SweepSpec
 
 _FORESEEN = "foreseen_flops"
@@ -19,10 +20,15 @@ _FORESEEN = "foreseen_flops"
 class Spending:
     """The plans of a sweep's trials, and what follows from them. FLOPs are training's, in the budget's account."""
 
-    def __init__(self, spec: SweepSpec, facts_of: FactsOf, proposals: Iterable[Proposal]) -> None:
-        """Begin with the proposals that there are; they are planned when they are asked for."""
-        self.account: Account = spec.budget.account if spec.budget else "matmul"
-        self.total = spec.budget.total if spec.budget else None
+    def __init__(
+        self, spec: SweepSpec, facts_of: FactsOf, proposals: Iterable[Proposal], pool: int | None = None
+    ) -> None:
+        """Begin with the proposals that there are; they are planned when they are asked for.
+
+        `pool` is what a total that other sweeps share has for this one; by default its total is its own.
+        """
+        self.account: Account = account_of(spec)
+        self.total = total_of(spec) if pool is None else pool
         """Of the whole sweep; None without one."""
         self._spec = spec
         self._facts_of = facts_of

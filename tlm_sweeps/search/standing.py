@@ -9,6 +9,7 @@ from tlm_sweeps.compute.planning import trials_wanted
 from tlm_sweeps.errors import RunError
 from tlm_sweeps.runs.ledger import Ledger, Writer, reading, writer_of
 from tlm_sweeps.runs.record import Record
+from tlm_sweeps.search.pooling import total_in
 from tlm_sweeps.search.progress import RunningRun, SweepProgress
 from tlm_sweeps.search.roster import Roster
 from tlm_sweeps.search.spending import expected_flops
@@ -74,7 +75,7 @@ def standing(spec: SweepSpec, ledger: Ledger, records: tuple[Record, ...]) -> Sw
     waiting = [record.run_id for record in records if record.state == "waiting"]
     in_flight = sum(measured[-1][1].train_flops[account] for _, measured in running if measured)
     put_down = sum(_kept_flops(ledger, run_id, account) for run_id in waiting)
-    total = spec.budget.total if spec.budget else None
+    total = total_in(ledger, spec)
     return SweepProgress(
         sweep=spec.name,
         trials_over=runs.trials_over,

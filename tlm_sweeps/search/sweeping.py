@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,17 +16,20 @@ from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs import provenance
 from tlm_sweeps.runs.folders import sweep_folder
-from tlm_sweeps.runs.ledger import Ledger, writing
+from tlm_sweeps.runs.ledger import FILE, Ledger, reading, writing
 from tlm_sweeps.search.continuing import changes_since, seeds_hint
 from tlm_sweeps.search.coordinator import Coordinator
 from tlm_sweeps.search.devices import Asked, devices, room_on_gpus
 from tlm_sweeps.search.growing import add_missing_runs, ensure_seeds_fit
 from tlm_sweeps.search.pool import LocalPool
+from tlm_sweeps.search.pooling import ensure_pool, kept_pool, pool_of
 from tlm_sweeps.search.progress import SweepProgress
+from tlm_sweeps.search.resolving import ensure_resolved
 from tlm_sweeps.search.settling import with_precision
 from tlm_sweeps.search.spending import foresight
 from tlm_sweeps.search.stacking import STACK, Stacking
 from tlm_sweeps.search.wandb.launched import ensure_not_launched
+from tlm_sweeps.spec.chaining import SharedTotal
 from tlm_sweeps.spec.fingerprint import canonical_json, fingerprint
 from tlm_sweeps.spec.identity import identity
 from tlm_sweeps.spec.sweep import SweepSpec
@@ -41,6 +44,7 @@ def sweep(
     device: Asked = "auto",
     stack: int | None = None,
     argv: tuple[str, ...] = (),
+    shared: Sequence[SharedTotal] = (),
 ) -> Generator[SweepProgress]:
     """Run a sweep, or go on with it: the same call resumes.
 
@@ -53,6 +57,7 @@ def sweep(
         stack: most runs of one shape that a worker trains as one; by default 8 on a GPU, and 1 on a CPU, where it
             does not pay.
         argv: the command, for the records.
+        shared: totals that cover this sweep and others; without any, its own is its own.
 
     Yields:
         A picture of the sweep a few times a second, the last one when nothing is left to try.
@@ -66,10 +71,13 @@ def sweep(
     where = devices(device)
     on_gpus = where != ("cpu",)
     ensure_feasible(spec, facts_of)
+    ensure_resolved(spec, folder, facts_of)
+    ensure_pool(spec, shared, runs)
+    pool_flops = pool_of(spec, shared, runs)
     crew = crew_of(spec, facts_of, workers, on_gpus=on_gpus)
     with writing(folder) as ledger:
         _ensure_same(spec, ledger, facts_of)
-        ensure_seeds_fit(spec, ledger, facts_of)
+        ensure_seeds_fit(spec, ledger, facts_of, pool_flops)
         origin = provenance.capture(argv, crew.threads)
         if on_gpus:
             origin = origin.model_copy(update={"device": ", ".join(sorted({gpu.name for gpu in gpus()}))})
@@ -81,13 +89,37 @@ def sweep(
                 "created_at": ledger.meta("created_at") or datetime.now(UTC).isoformat(timespec="seconds"),
                 "argv": canonical_json(list(origin.argv)),
                 **foresight(spec, facts_of),
+                **kept_pool(pool_flops if shared else None),
             }
         )
         with closing(LocalPool(crew.workers, folder, data_dir)) as pool:
             settled = with_precision(spec, ledger, pool, facts_of, where[0])
             add_missing_runs(settled, ledger, facts_of, origin)
             stacking = Stacking(stack or (STACK if on_gpus else 1), room_on_gpus() if on_gpus else None)
-            yield from Coordinator(settled, ledger, pool, facts_of, origin, identity(spec), where, stacking).run()
+            yield from Coordinator(
+                settled, ledger, pool, facts_of, origin, identity(spec), where, stacking, pool_flops=pool_flops
+            ).run()
+
+
+def ensure_startable(spec: SweepSpec, runs: Path, facts_of: FactsOf, before: Sequence[SweepSpec]) -> None:
+    """Refuse a sweep of a chain that could not be run when its turn comes, as far as that is known now.
+
+    Args:
+        spec: the sweep.
+        runs: folder of all sweeps.
+        facts_of: reads a corpus's facts.
+        before: the sweeps that will have been run by then.
+
+    Raises:
+        InputError: when the sweep cannot run or changed under the same name.
+    """
+    folder = sweep_folder(runs, spec.name)
+    ensure_not_launched(folder)
+    ensure_feasible(spec, facts_of)
+    ensure_resolved(spec, folder, facts_of, before)
+    if (folder / FILE).exists():
+        with reading(folder) as ledger:
+            _ensure_same(spec, ledger, facts_of)
 
 
 def crew_of(spec: SweepSpec, facts_of: FactsOf, workers: int | None, *, on_gpus: bool = False) -> Crew:

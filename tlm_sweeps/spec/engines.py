@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tlm_sweeps.errors import InputError, Problem
+from tlm_sweeps.spec.chaining import problems_of_links
 from tlm_sweeps.spec.sweep import OptunaEngine, SweepSpec, WandbEngine
 
 Kind = Literal["optuna", "wandb"]
@@ -46,7 +47,10 @@ def _converted(spec: SweepSpec, engine: OptunaEngine | WandbEngine) -> Converted
         notes.append(f"method: {old.method} → sampler: {engine.sampler}")
     if old.pruner != engine.pruner:
         notes.append(f"pruner: {old.pruner} → {engine.pruner}")
-    return Converted(spec.model_copy(update={"engine": engine}), tuple(notes))
+    found = spec.model_copy(update={"engine": engine})
+    if problems := [*problems_of_links(found)]:
+        raise InputError.of(problems)
+    return Converted(found, tuple(notes))
 
 
 def _as_wandb(engine: OptunaEngine) -> WandbEngine:

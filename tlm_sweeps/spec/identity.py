@@ -7,7 +7,13 @@ from typing import Any
 from tlm_sweeps.spec.fingerprint import fingerprint
 from tlm_sweeps.spec.sweep import SweepSpec
 
-_MAY_CHANGE: dict[str, Any] = {"question": True, "tracking": True, "engine": {"trials"}, "budget": {"total"}}
+_MAY_CHANGE: dict[str, Any] = {
+    "question": True,
+    "tracking": True,
+    "after": True,
+    "engine": {"trials"},
+    "budget": {"total"},
+}
 
 
 def identity(spec: SweepSpec) -> str:

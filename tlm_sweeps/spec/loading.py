@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from tlm_sweeps.errors import InputError, Problem
+from tlm_sweeps.errors import InputError, Problem, did_you_mean
+from tlm_sweeps.spec.chaining import SharedTotal, problems_of_chain, shared_totals
 from tlm_sweeps.spec.explaining import explain
 from tlm_sweeps.spec.field_names import SECTIONS
 from tlm_sweeps.spec.overriding import Override, overridden, read_overrides
@@ -49,10 +50,23 @@ class Places:
 
 @dataclass(frozen=True)
 class LoadedSweep:
-    """A valid sweep, and where its fields stand."""
+    """A valid sweep, where its fields stand, and the sweeps that it is after."""
 
     spec: SweepSpec
     places: Places = field(repr=False)
+    after: tuple[LoadedSweep, ...] = ()
+    """Those that its `after` names, in that order."""
+
+    @property
+    def links(self) -> tuple[LoadedSweep, ...]:
+        """All sweeps that come before it, each once and none before what it is itself after."""
+        found = {each.spec.name: each for link in self.after for each in (*link.links, link)}
+        return tuple(found.values())
+
+    def totals_over(self, name: str) -> tuple[SharedTotal, ...]:
+        """The totals that bound one sweep of this chain: its own, and those of what is after it."""
+        members = (*self.links, self)
+        return shared_totals(name, [(each.spec, [link.spec.name for link in each.links]) for each in members])
 
     def place(self, name: str) -> str:
         """Where a field is said, for messages: `sweeps/a.yaml:7 experiment.model.heads`, or `--set model.heads=8`.
@@ -63,17 +77,69 @@ class LoadedSweep:
         return self.places.of(name)
 
 
+def in_order(spec: SweepSpec | LoadedSweep) -> list[tuple[SweepSpec, tuple[SharedTotal, ...]]]:
+    """The sweeps of a chain in the order in which they are run, each with the totals that bound it.
+
+    Raises:
+        InputError: for a spec whose file is not known, so that those that it is after cannot be found.
+    """
+    if isinstance(spec, LoadedSweep):
+        return [(each.spec, spec.totals_over(each.spec.name)) for each in (*spec.links, spec)]
+    if spec.after:
+        message = (
+            f"`after` names files beside the spec's own, which a spec alone does not know: {', '.join(spec.after)}"
+        )
+        raise InputError(message, place="after", hint="load it with `tlm_sweeps.load_chain`, which reads them")
+    return [(spec, ())]
+
+
 def load_sweep(path: Path | str, overrides: Sequence[str] = ()) -> LoadedSweep:
-    """Read, override, validate.
+    """Read, override, validate; the sweeps that it is after are read and validated too.
 
     Args:
         path: a YAML file.
-        overrides: `--set` strings, `dotted.name=value`.
+        overrides: `--set` strings, `dotted.name=value`. They are for this sweep, and not for those that it is after.
 
     Raises:
         InputError: with every problem that can be told at once, each with its place.
     """
-    document = read_mapping(Path(path))
+    return _load_chain(Path(path), overrides, ())
+
+
+def _load_chain(path: Path, overrides: Sequence[str], leading_here: tuple[Path, ...]) -> LoadedSweep:
+    """A sweep and what it is after; `leading_here` are the files whose `after` led to it, resolved."""
+    alone = _load_alone(path, overrides)
+    if not alone.spec.after:
+        return alone
+    way = (*leading_here, path.resolve())
+    links = [_load_link(alone, path, number, way) for number in range(len(alone.spec.after))]
+    chain = replace(alone, after=tuple(links))
+    if problems := problems_of_chain(chain.spec, [each.spec for each in chain.after], _specs_reached(chain)):
+        raise InputError.of(_placed(problems, chain.places))
+    return chain
+
+
+def _load_link(alone: LoadedSweep, path: Path, number: int, way: tuple[Path, ...]) -> LoadedSweep:
+    """A sweep that another one is after, from its file beside that one's."""
+    place, file = alone.place(f"after.{number}"), path.parent / alone.spec.after[number]
+    if file.resolve() in way:
+        turns = " → ".join(each.name for each in (*way[way.index(file.resolve()) :], file))
+        hint = "what comes first is after nothing: remove one of these from its `after`"
+        raise InputError(f"sweeps that are after each other: {turns}", place=place, hint=hint)
+    if not file.is_file():
+        there = sorted(each.name for each in file.parent.glob("*.y*ml") if each.resolve() != way[-1])
+        hint = did_you_mean(file.name, there) if there else f"specs are named from the folder of {path.name}"
+        raise InputError(f"no such spec `{alone.spec.after[number]}` beside {path.name}", place=place, hint=hint)
+    return _load_chain(file, (), way)
+
+
+def _specs_reached(chain: LoadedSweep) -> list[SweepSpec]:
+    """Every spec that the chain reaches, on every way, itself last."""
+    return [each for link in chain.after for each in _specs_reached(link)] + [chain.spec]
+
+
+def _load_alone(path: Path, overrides: Sequence[str]) -> LoadedSweep:
+    document = read_mapping(path)
     changes = read_overrides(overrides)
     data = overridden(document.data, changes)
     places = _places(document, changes)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from tlm_sweeps.errors import InputError, Problem
+from tlm_sweeps.spec.chaining import problems_of_links
 from tlm_sweeps.spec.composition import compose
 from tlm_sweeps.spec.contradictions import Contradiction, find_contradictions
 from tlm_sweeps.spec.field_names import experiment_fields
@@ -33,7 +34,7 @@ def problems_of_sweep(spec: SweepSpec) -> list[Problem]:
     """
     found = [problem for name in spec.search for problem in problems_of_dimension(spec, name)]
     found += [problem for name in spec.baselines for problem in problems_of_baseline(spec, name)]
-    found += [*_of_budget(spec), *_of_open_fields(spec), *_of_engine(spec), *_of_seeds(spec)]
+    found += [*_of_budget(spec), *_of_open_fields(spec), *_of_engine(spec), *_of_seeds(spec), *problems_of_links(spec)]
     return found or _of_fixed_fields(spec)
 
 

@@ -155,11 +155,13 @@ def _facts(state: RunState) -> dict[str, Any]:
 
 
 def _identity(job: TrainingJob, corpus: Text) -> dict[str, Any]:
+    begun_with = {"first_weights": job.first_weights.sha256} if job.first_weights else {}
     return {
         "experiment": job.experiment.model_dump(mode="json"),
         "seed": job.seed,
         "steps": asdict(job.steps),
         "corpus": plain_facts(corpus.facts),
+        **begun_with,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -15,6 +16,14 @@ from tlm_sweeps.spec.experiment import ExperimentSpec
 
 
 @dataclass(frozen=True)
+class FirstWeights:
+    """A file of weights that a run begins with, and what tells whether it still is that file."""
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
 class TrainingJob:
     """One experiment, trained once with one seed for a known number of steps. The seed decides everything."""
 
@@ -23,6 +32,8 @@ class TrainingJob:
     seed: int
     """0 or more."""
     steps: Steps
+    first_weights: FirstWeights | None = None
+    """Of the encoder. Everything else, and without them everything, is drawn from the seed."""
 
 
 @runtime_checkable
