@@ -62,7 +62,9 @@ def drawn(sweeps: Mapping[str, SweepResults], run_id: str | None = None) -> tupl
         InputError: there is none, none of that name, or that one is not complete.
     """
     every = [(results, record) for results in sweeps.values() for record in results.records]
-    complete = [(results, record) for results, record in every if record.state == "complete"]
+    complete = [
+        (results, record) for results, record in every if record.state == "complete" and record.started_from is None
+    ]
     if not complete:
         hint = "leave out --again to train what is missing, or name a folder of kept records with --from"
         raise InputError("no complete run is kept", place="--again", hint=hint)
@@ -81,6 +83,10 @@ def _ensure_complete(record: Record) -> None:
         why = f": {record.reason}" if record.reason else ""
         hint = f"only a complete run has a result to compare; `--again {ANY}` draws one"
         raise InputError(f"the kept run `{record.run_id}` is {record.state}{why}", place="--again", hint=hint)
+    if record.started_from is not None:
+        message = f"the kept run `{record.run_id}` began with the weights of {record.started_from.run_id}"
+        hint = f"weights are not kept: make that run again, or its whole sweep; `--again {ANY}` draws one that can be"
+        raise InputError(message, place="--again", hint=hint)
 
 
 def _like(run_id: str, names: Sequence[str]) -> str:

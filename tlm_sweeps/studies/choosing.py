@@ -76,9 +76,7 @@ def specs_of(study: Study, folder: Path | None = None, seeds: int | None = None)
     """
     place = folder or _specs_folder(study)
     paths = zip(study.sweeps, _spec_files(study, place), strict=True)
-    return [
-        load_sweep(path, [] if seeds is None else [f"seeds={study.seeds_of(name, seeds)}"]) for name, path in paths
-    ]
+    return [load_sweep(path, [] if seeds is None else [f"seeds={study.seeds_of(name, seeds)}"]) for name, path in paths]
 
 
 def kept_sweeps(study: Study, folder: Path) -> dict[str, SweepResults]:

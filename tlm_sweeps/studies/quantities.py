@@ -67,9 +67,7 @@ def judge_quantities(asked: Sequence[Quantity]) -> tuple[Judged, ...]:
     ['holds']
     """
     found = [with_enough_seeds(each) for each in asked]
-    ps = [
-        None if each.missing else paired_p([value + each.margin for value in each.values.values()]) for each in found
-    ]
+    ps = [None if each.missing else paired_p([value + each.margin for value in each.values.values()]) for each in found]
     return tuple(Judged(each, p, corrected) for each, p, corrected in zip(found, ps, holm(ps), strict=True))
 
 

@@ -67,7 +67,8 @@ class QuantitySettingAnswer:
     def missing(self) -> tuple[str, ...]:
         """Why it is not run; empty where nothing is missing."""
         reasons = [each.quantity.missing for each in self.judged if each.quantity.missing]
-        reasons += [f"not known: {each.words}" for each in self.setting.conditions if each.is_met is None]
+        unknown = [f"{each.words} is not known" for each in self.setting.conditions if each.is_met is None]
+        reasons = reasons or unknown
         return tuple(dict.fromkeys(reasons))
 
     @property
@@ -98,7 +99,7 @@ class QuantityClaimAnswer:
     @property
     def heading(self) -> str:
         """The verdicts in a sentence, the failures first."""
-        found = {
+        found: dict[Verdict, list[str]] = {
             verdict: words
             for verdict in PHRASES
             if (words := [each.setting.words for each in self.settings if each.verdict == verdict])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tlm_sweeps.committees.document import CommitteeDocument
+from tlm_sweeps.committees.document import CommitteeDocument, RunFigures
 from tlm_sweeps.compute.planning import seeds_of
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.runs.record import Record
@@ -16,6 +16,8 @@ from tlm_sweeps.studies.arms import records_of
 from tlm_sweeps.studies.tiny_arms import MEMBERS, TASKS, Task, deep, shallow
 
 Sweeps = Mapping[str, SweepResults]
+_Run = tuple[str, str, int, int | None]
+"""Sweep, fingerprint, seed, and how many test examples it gets right: a run that was trained anew is another one."""
 
 
 @dataclass(frozen=True)
@@ -84,15 +86,18 @@ def _seeds(replicate: int) -> range:
     return range(MEMBERS * replicate, MEMBERS * (replicate + 1))
 
 
-def _runs_in(each: Seats) -> tuple[frozenset[tuple[str, str, int]], tuple[str, str, int]]:
+def _runs_in(each: Seats) -> tuple[frozenset[_Run], _Run]:
     return frozenset(_of(member) for member in each.members), _of(each.deep)
 
 
-def _runs_of(document: CommitteeDocument) -> tuple[frozenset[tuple[str, str, int]], tuple[str, str, int] | None]:
-    beside = [(run.sweep, run.fingerprint, run.seed) for group in document.against for run in group.runs]
-    members = frozenset((run.sweep, run.fingerprint, run.seed) for run in document.committee.runs)
-    return members, beside[0] if len(beside) == 1 else None
+def _runs_of(document: CommitteeDocument) -> tuple[frozenset[_Run], _Run | None]:
+    beside = [_told_of(run) for group in document.against for run in group.runs]
+    return frozenset(_told_of(run) for run in document.committee.runs), beside[0] if len(beside) == 1 else None
 
 
-def _of(record: Record) -> tuple[str, str, int]:
-    return record.sweep, record.fingerprint, record.seed
+def _of(record: Record) -> _Run:
+    return record.sweep, record.fingerprint, record.seed, record.test_scores.n_correct if record.test_scores else None
+
+
+def _told_of(run: RunFigures) -> _Run:
+    return run.sweep, run.fingerprint, run.seed, run.test.n_correct

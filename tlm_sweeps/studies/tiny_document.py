@@ -1,4 +1,4 @@
-"""The scaled second study as one document for programs: claims, accuracies, overlaps, committees beside deep encoders."""
+"""The scaled second study as one document for programs: claims, accuracies, overlaps, committees beside the deep."""
 
 from __future__ import annotations
 

@@ -12,7 +12,13 @@ from tlm_sweeps.studies.sections import Section, filled
 from tlm_sweeps.studies.tiny import TinyReproduction
 from tlm_sweeps.studies.tiny_arms import SIZES, TASKS, deep, deep_random, shallow, shallow_random
 from tlm_sweeps.studies.tiny_claims import OVERLAPS
-from tlm_sweeps.studies.tiny_committee_claim import ARRANGEMENTS, lead_of, relative_latency, relative_pretraining
+from tlm_sweeps.studies.tiny_committee_claim import (
+    ARRANGEMENTS,
+    Arrangement,
+    lead_of,
+    relative_latency,
+    relative_pretraining,
+)
 from tlm_sweeps.studies.tiny_committees import Seated
 from tlm_sweeps.studies.tiny_evidence import Accuracies, accuracies
 from tlm_sweeps.studies.tiny_published import MODELS
@@ -126,7 +132,9 @@ def _percent(found: Estimate) -> str:
 
 def _committee_table(found: Sequence[Seated]) -> Table:
     """Every committee beside the deep encoder of its replicate: accuracy, FLOPs, times."""
-    timings = [(arrangement, batch) for batch in _BATCHES for arrangement in ARRANGEMENTS]
+    timings: list[tuple[Arrangement, int]] = [
+        (arrangement, batch) for batch in _BATCHES for arrangement in ARRANGEMENTS
+    ]
     columns = (
         *("task", "replicate", "committee, %", "deep, %", "lead, points", "pre-training FLOPs", "× deep"),
         *("FLOPs a prediction", "× deep a prediction", "parameters", "× deep parameters"),
@@ -137,7 +145,7 @@ def _committee_table(found: Sequence[Seated]) -> Table:
     return Table(caption, columns, rows, words=_WORDS)
 
 
-def _committee_row(each: Seated, timings: Sequence[tuple[str, int]]) -> Row:
+def _committee_row(each: Seated, timings: Sequence[tuple[Arrangement, int]]) -> Row:
     document, beside = each.document, each.document.against[0]
     answer = next(one for one in document.answers if one.rule == "mean logit")
     ours = document.committee
