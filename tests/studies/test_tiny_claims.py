@@ -133,7 +133,9 @@ def test_b3_turns_round_with_the_overlap():
 def test_b3_does_not_compare_equal_overlaps():
     found = answer("B3", gaining(ALIKE), overlaps=dict.fromkeys(ALIKE, 0.9))
     assert verdicts(found) == ["not run", "not run"]
-    assert "same overlap" in " ".join(found.settings[0].missing)
+    assert "overlaps are the same" in found.settings[0].setting.note
+    apart = answer("B3", gaining(ALIKE), overlaps={"ag-news": 0.9, "dbpedia-14": 0.9, "fewrel": 0.7})
+    assert len(apart.settings[0].judged) == 2, "the others are"
 
 
 def b4(lead: float, *, times: tuple[float, float] = (0.5, 0.6), spread: float = 0.001) -> QuantityClaimAnswer:

@@ -68,7 +68,8 @@ class QuantitySettingAnswer:
         """Why it is not run; empty where nothing is missing."""
         reasons = [each.quantity.missing for each in self.judged if each.quantity.missing]
         unknown = [f"{each.words} is not known" for each in self.setting.conditions if each.is_met is None]
-        reasons = reasons or unknown
+        nothing = [] if self.judged else ["nothing can be compared"]
+        reasons = reasons or unknown or nothing
         return tuple(dict.fromkeys(reasons))
 
     @property

@@ -24,6 +24,7 @@ from tlm_sweeps.studies.tiny_arms import (
     shallow_random,
 )
 from tlm_sweeps.studies.tiny_evidence import Accuracies, accuracies, slopes
+from tlm_sweeps.studies.wording import join
 
 Sweeps = Mapping[str, SweepResults]
 OverlapMeasure = Literal["task_kinds_seen", "common_mass"]
@@ -33,7 +34,7 @@ OVERLAPS: dict[OverlapMeasure, str] = {
 }
 """Measures of token overlap, as fields of `compute.encoder_facts.TokenOverlap`, in words."""
 SAME_OVERLAP_WITHIN = 0.001
-"""Overlaps of two tasks that are no further apart are not compared."""
+"""Overlaps of two tasks that are nearer than this are not compared."""
 _ALL = tuple(dict.fromkeys((*PRETRAINING, *SIZED_SWEEPS, *MEMBER_SWEEPS)))
 _DEEP_ONLY = (PRETRAINING[0], PRETRAINING[2], *(task.sweep for task in TASKS))
 
@@ -101,14 +102,22 @@ def settings_of_b3(sweeps: Sweeps) -> tuple[QuantitySetting, ...]:
     Raises:
         InputError: when two runs of one seed answer to an arm.
     """
-    return tuple(
-        QuantitySetting(
-            words,
-            tuple(_pair(first, second, measure, sweeps) for first, second in combinations(TASKS, 2)),
-            at_best=THREE_TASKS,
-        )
-        for measure, words in OVERLAPS.items()
-    )
+    return tuple(_ordered_by(measure, sweeps) for measure in OVERLAPS)
+
+
+def _ordered_by(measure: OverlapMeasure, sweeps: Sweeps) -> QuantitySetting:
+    """Pairs of tasks whose overlaps differ; of the others nothing can be said."""
+    overlaps = {task: accuracies(deep(task), sweeps).overlap(measure) for task in TASKS}
+    pairs = list(combinations(TASKS, 2))
+    alike = [pair for pair in pairs if _is_same(*(overlaps[task] for task in pair))]
+    names = join([f"{first.name} and {second.name}" for first, second in alike])
+    note = f"not compared, since their overlaps are the same: {names}" if names else ""
+    deciding = tuple(_pair(first, second, overlaps, sweeps) for first, second in pairs if (first, second) not in alike)
+    return QuantitySetting(OVERLAPS[measure], deciding, at_best=THREE_TASKS, note=note)
+
+
+def _is_same(first: float | None, second: float | None) -> bool:
+    return first is not None and second is not None and abs(first - second) < SAME_OVERLAP_WITHIN
 
 
 def gain(task: Task, pretrained: Arm, random: Arm, sweeps: Sweeps) -> Quantity:
@@ -166,20 +175,16 @@ def _unequal(found: Mapping[int, Accuracies]) -> str:
     return "" if ratio <= 1 + SAME_FLOPS_WITHIN else f"the sizes have not cost the same: {ratio:.3g} times"
 
 
-def _pair(first: Task, second: Task, measure: OverlapMeasure, sweeps: Sweeps) -> Quantity:
+def _pair(first: Task, second: Task, overlaps: Mapping[Task, float | None], sweeps: Sweeps) -> Quantity:
     """The task of larger overlap before the other one, as soon as both are known."""
-    overlaps = {task: accuracies(deep(task), sweeps).overlap(measure) for task in (first, second)}
-    known = {task: overlap for task, overlap in overlaps.items() if overlap is not None}
+    known = {task: overlap for task in (first, second) if (overlap := overlaps[task]) is not None}
     more, less = sorted((first, second), key=lambda task: known.get(task, 0.0), reverse=True)
     gains = [gain(task, deep(task), deep_random(task), sweeps) for task in (more, less)]
-    apart = abs(known[more] - known[less]) if len(known) == 2 else None
-    unknown = f"the overlap of {first.name} or of {second.name} is not known" if apart is None else ""
-    is_same = apart is not None and apart < SAME_OVERLAP_WITHIN
-    same = f"{first.name} and {second.name} have the same overlap" if is_same else ""
+    unknown = f"the overlap of {first.name} or of {second.name} is not known" if len(known) < 2 else ""
     return Quantity(
         label=f"{more.name} over {less.name}",
         says="gain − gain",
         values=difference(gains[0].values, gains[1].values),
-        missing=first_reason([*(each.missing for each in gains), unknown, same]),
+        missing=first_reason([*(each.missing for each in gains), unknown]),
         n_asked=max(each.n_asked for each in gains),
     )

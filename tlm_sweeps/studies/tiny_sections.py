@@ -14,7 +14,6 @@ from tlm_sweeps.studies.tiny_arms import SIZES, TASKS, deep, deep_random, shallo
 from tlm_sweeps.studies.tiny_claims import OVERLAPS
 from tlm_sweeps.studies.tiny_committee_claim import (
     ARRANGEMENTS,
-    Arrangement,
     lead_of,
     relative_latency,
     relative_pretraining,
@@ -36,7 +35,7 @@ def sections(found: TinyReproduction) -> tuple[Section, ...]:
     Raises:
         InputError: when two runs of one seed answer to an arm.
     """
-    tables = (_accuracy_table(found), _committee_table(found.committees))
+    tables = (_accuracy_table(found), _committee_table(found.committees), _latency_table(found.committees))
     said = ("All numbers are of the scaled study: width 128, 64 positions, 8,192 pieces, three passes",)
     names = found.study.sweeps
     below = Section("What the claims rest on (scaled)", tuple(map(sentence, said)), _with_rows(tables), names)
@@ -45,15 +44,21 @@ def sections(found: TinyReproduction) -> tuple[Section, ...]:
 
 def _claim_section(answer: QuantityClaimAnswer) -> Section:
     said = [f"Asked: {answer.claim.about}.", *(_setting_sentence(each) for each in answer.settings)]
-    rows = [
-        _row(judged, words)
-        for each in answer.settings
-        for group, words in ((each.judged, each.setting.words), (each.beside, f"{each.setting.words}, beside"))
-        for judged in group
-        if judged.quantity.values
-    ]
+    rows = [_row(judged, join(settings)) for judged, settings in _with_settings(answer)]
     tables = _with_rows([filled(Table("", _COLUMNS, tuple(rows), words=_WORDS))])
     return Section(answer.heading, tuple(said), tables, answer.claim.sweeps)
+
+
+def _with_settings(answer: QuantityClaimAnswer) -> list[tuple[Judged, list[str]]]:
+    """Every quantity that has a value, once, with the settings that ask for it."""
+    found: dict[str, tuple[Judged, list[str]]] = {}
+    for each in answer.settings:
+        words = each.setting.words
+        for group, name in ((each.judged, words), (each.beside, f"{words}, beside")):
+            for judged in group:
+                if judged.quantity.values:
+                    found.setdefault(repr(judged), (judged, []))[1].append(name)
+    return list(found.values())
 
 
 def _setting_sentence(answer: QuantitySettingAnswer) -> str:
@@ -131,25 +136,19 @@ def _percent(found: Estimate) -> str:
 
 
 def _committee_table(found: Sequence[Seated]) -> Table:
-    """Every committee beside the deep encoder of its replicate: accuracy, FLOPs, times."""
-    timings: list[tuple[Arrangement, int]] = [
-        (arrangement, batch) for batch in _BATCHES for arrangement in ARRANGEMENTS
-    ]
+    """Every committee beside the deep encoder of its replicate: accuracy and what it costs."""
     columns = (
         *("task", "replicate", "committee, %", "deep, %", "lead, points", "pre-training FLOPs", "× deep"),
-        *("FLOPs a prediction", "× deep a prediction", "parameters", "× deep parameters"),
-        *(f"time {arrangement}, batch {batch}, × deep" for arrangement, batch in timings),
+        *("FLOPs a prediction", "× deep ", "parameters", "× deep  "),
     )
-    rows = tuple(_committee_row(each, timings) for each in found)
-    caption = f"Committees by their mean logit, beside the deep encoder (scaled); {_device(found)}"
-    return Table(caption, columns, rows, words=_WORDS)
+    caption = "Committees by their mean logit, beside the deep encoder (scaled)"
+    return Table(caption, columns, tuple(map(_committee_row, found)), words=_WORDS)
 
 
-def _committee_row(each: Seated, timings: Sequence[tuple[Arrangement, int]]) -> Row:
+def _committee_row(each: Seated) -> Row:
     document, beside = each.document, each.document.against[0]
     answer = next(one for one in document.answers if one.rule == "mean logit")
     ours = document.committee
-    times = [relative_latency(document, arrangement, batch) for arrangement, batch in timings]
     cells = (
         each.seats.task.name,
         str(each.seats.replicate),
@@ -162,9 +161,41 @@ def _committee_row(each: Seated, timings: Sequence[tuple[Arrangement, int]]) -> 
         _times(ours.forward_flops / beside.forward_flops),
         format_count(ours.n_params),
         _times(ours.n_params / beside.n_params),
-        *map(_times, times),
     )
     return Row(cells)
+
+
+def _latency_table(found: Sequence[Seated]) -> Table:
+    """Median times, and how many times the deep encoder's on as many cores they are."""
+    rows = [
+        Row((each.seats.task.name, str(each.seats.replicate), *_milliseconds(each), *_relative(each)))
+        for each in found
+        if each.document.latency
+    ]
+    arranged = [f"{arrangement}, batch {batch}" for batch in _BATCHES for arrangement in ARRANGEMENTS]
+    columns = (
+        "task",
+        "replicate",
+        "deep, ms, batch 1",
+        "deep, ms, batch 32",
+        *(f"× deep, {each}" for each in arranged),
+    )
+    return Table(f"How long a committee takes (scaled); {_device(found)}", columns, tuple(rows), words=_WORDS)
+
+
+def _milliseconds(each: Seated) -> list[str]:
+    """The deep encoder's time on one core."""
+    timings = each.document.latency.timings if each.document.latency else ()
+    alone = {one.batch_size: one.median_seconds for one in timings if (one.arrangement, one.n_threads) == ("alone", 1)}
+    return [f"{1e3 * alone[batch]:.2f}" if batch in alone else NOTHING for batch in _BATCHES]
+
+
+def _relative(each: Seated) -> list[str]:
+    return [
+        _times(relative_latency(each.document, arrangement, batch))
+        for batch in _BATCHES
+        for arrangement in ARRANGEMENTS
+    ]
 
 
 def _device(found: Sequence[Seated]) -> str:
