@@ -1,4 +1,4 @@
-"""Scores by hand, by formula and by resampling."""
+"""Scores and differences by hand, by formula and by resampling."""
 
 from __future__ import annotations
 
@@ -8,26 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from tlm_sweeps.committees.scoring import difference, label_scores, macro_f1, nll_nats
-
-
-def test_accuracy_and_wilsons_interval_by_its_formula():
-    told, labels = np.array([0] * 8 + [1] * 2), np.zeros(10, dtype=np.int64)
-
-    scores = label_scores(told, labels, 2)
-
-    z, p, n = 1.959963984540054, 0.8, 10
-    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    assert (scores.n, scores.n_correct, scores.accuracy) == (10, 8, 0.8)
-    assert scores.interval == pytest.approx((middle - half, middle + half))
-
-
-def test_macro_f1_is_the_mean_over_all_labels_also_over_those_that_nobody_has():
-    told, labels = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
-    f1 = (2 * 1 * 0.5 / 1.5, 2 * 1 * (2 / 3) / (1 + 2 / 3))  # precision and recall of labels 0 and 1
-    assert macro_f1(told, labels, 2) == pytest.approx(sum(f1) / 2)
-    assert macro_f1(told, labels, 3) == pytest.approx(sum(f1) / 3)
+from tlm_sweeps.committees.scoring import difference, nll_nats
 
 
 def test_nll_is_of_the_right_label_and_infinite_where_it_was_ruled_out():

@@ -44,7 +44,7 @@ def test_every_label_gives_the_same_number_and_no_example_twice(tmp_path: Path):
 
 def test_the_seed_decides_which_and_nothing_else_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     folder = ag_news(tmp_path)
-    spec = TaskSpec(name="ag-news", train_per_label=3, test_per_label=2, length=8)
+    spec = TaskSpec(name="ag-news", train_per_label=3, valid_per_label=1, test_per_label=2, length=8)
     first = open_task(spec, PIECES, folder)
     monkeypatch.setenv("TLM_CACHE", str(tmp_path / "another cache"))
     again = open_task(spec, PIECES, folder)
@@ -70,42 +70,45 @@ def test_more_to_train_on_changes_neither_test_nor_valid(tmp_path: Path, name: T
 
 
 def test_a_set_without_test_examples_of_its_own_keeps_some_back(tmp_path: Path):
-    folder = fewrel(tmp_path, {"P7": 6, "P10": 5, "P2": 5})
-    opened = open_task(TaskSpec(name="fewrel", train_per_label=3, test_per_label=2, length=8), PIECES, folder)
+    folder = fewrel(tmp_path, {"P7": 7, "P10": 6, "P2": 6})
+    spec = TaskSpec(name="fewrel", train_per_label=3, valid_per_label=1, test_per_label=2, length=8)
+    opened = open_task(spec, PIECES, folder)
     assert opened.facts.labels == ("P10", "P2", "P7")
     trained_on, judged_on = set(items(opened.train)), set(items(opened.test))
     assert len(trained_on) == 9
     assert len(judged_on) == 6
     assert not trained_on & judged_on
-    assert len(opened.valid.labels) == 0
-    assert opened.valid.ids.shape == (0, 8)
+    assert not set(items(opened.valid)) & (trained_on | judged_on)
+    assert opened.valid.ids.shape == (3, 8)
 
 
 def test_what_is_left_out_is_the_studys(tmp_path: Path):
-    rows = [[str(label), "", f"w{number} w{label}"] for number in range(100) for label in range(1, 15)]
-    for name in ("train_subset.csv.gz", "test_subset.csv.gz"):
-        write_table(tmp_path / "dbpedia_14" / name, rows)
+    rows = [[str(label), "", f"w{number} w{label}"] for number in range(110) for label in range(1, 15)]
+    write_table(tmp_path / "dbpedia_14" / "train_subset.csv.gz", rows)
+    write_table(tmp_path / "dbpedia_14" / "test_subset.csv.gz", rows[: 14 * 100])
     opened = open_task(TaskSpec(name="dbpedia-14"), PIECES, tmp_path)
-    assert (opened.facts.n_train, opened.facts.n_valid, opened.facts.n_test) == (1_400, 0, 1_400)
-    assert opened.facts.n_test_seen == 1_400
+    assert (opened.facts.n_train, opened.facts.n_valid, opened.facts.n_test) == (1_400, 140, 1_400)
+    assert 14 * 90 <= opened.facts.n_test_seen < 1_400, "all but those that are drawn for choosing"
     assert opened.facts.length == 128
 
 
 def test_which_columns_are_the_text(tmp_path: Path):
-    write_table(tmp_path / "ag_news" / "train.csv", [[str(n), f"w{n}", "w9, w8\nw7"] for n in range(1, 5)])
+    write_table(tmp_path / "ag_news" / "train.csv", [[str(n), f"w{n}", "w9, w8\nw7"] for n in range(1, 5)] * 2)
     write_table(tmp_path / "ag_news" / "test.csv", [[str(n), f"w{n}", "w9"] for n in range(1, 5)])
-    news = open_task(TaskSpec(name="ag-news", train_per_label=1, test_per_label=1, length=9), PIECES, tmp_path)
+    one_each = TaskSpec(name="ag-news", train_per_label=1, valid_per_label=1, test_per_label=1, length=9)
+    news = open_task(one_each, PIECES, tmp_path)
     assert items(news.train) == [(n - 1, f"w{n} w9 [UNK] w8 w7") for n in range(1, 5)]
-    rows = [[str(n), "title", f"w{n} – é"] for n in range(1, 15)]
+    rows = [[str(n), "title", f"w{n} – é"] for n in range(1, 15)] * 2
     for name in ("train.csv", "test.csv"):
         write_table(tmp_path / "dbpedia_14" / name, rows)
-    things = open_task(TaskSpec(name="dbpedia-14", train_per_label=1, test_per_label=1, length=9), PIECES, tmp_path)
+    things = open_task(one_each.model_copy(update={"name": "dbpedia-14"}), PIECES, tmp_path)
     assert items(things.test) == [(n - 1, f"w{n}") for n in range(1, 15)]
 
 
 def test_what_does_not_fit_is_cut_off(tmp_path: Path):
-    folder = fewrel(tmp_path, {"P1": 2})
-    opened = open_task(TaskSpec(name="fewrel", train_per_label=1, test_per_label=1, length=3), PIECES, folder)
+    folder = fewrel(tmp_path, {"P1": 3})
+    spec = TaskSpec(name="fewrel", train_per_label=1, valid_per_label=1, test_per_label=1, length=3)
+    opened = open_task(spec, PIECES, folder)
     ids = PIECES.ids
     assert opened.train.ids[0, [0, 2]].tolist() == [ids["[CLS]"], ids["[SEP]"]]
     assert opened.train.is_real.all()
@@ -113,7 +116,7 @@ def test_what_does_not_fit_is_cut_off(tmp_path: Path):
 
 def test_examples_are_made_once_mapped_and_read_only(tmp_path: Path, cache: Path):
     folder = ag_news(tmp_path)
-    spec = TaskSpec(name="ag-news", train_per_label=3, test_per_label=2)
+    spec = TaskSpec(name="ag-news", train_per_label=3, valid_per_label=1, test_per_label=2)
     opened = open_task(spec, PIECES, folder)
     (entry,) = (cache / "corpora").iterdir()
     made = entry.stat().st_mtime_ns
@@ -145,7 +148,7 @@ def test_the_hubs_rows_give_what_the_files_give(tmp_path: Path):
             rows = list(csv.reader(file))
         texts: list[object] = [f"{title} {description}" for _, title, description in rows]
         write_rows(tmp_path / "set", split, text=texts, label=[int(row[0]) - 1 for row in rows])
-    spec = TaskSpec(name="ag-news", train_per_label=3, test_per_label=2)
+    spec = TaskSpec(name="ag-news", train_per_label=3, valid_per_label=1, test_per_label=2)
     local = open_task(spec, PIECES, folder)
     hub = open_task(spec.model_copy(update={"hub": str(tmp_path / "set"), "revision": "abc"}), PIECES)
     assert hub.facts == local.facts
@@ -154,14 +157,14 @@ def test_the_hubs_rows_give_what_the_files_give(tmp_path: Path):
 
 @pytest.mark.usefixtures("_own_hub_cache")
 def test_relations_of_the_hub_give_what_the_file_gives(tmp_path: Path):
-    folder = fewrel(tmp_path, {"P2": 4, "P1": 4})
-    tokens: list[object] = [[f"w{number}", "."] for number in range(8)]
+    folder = fewrel(tmp_path, {"P2": 5, "P1": 5})
+    tokens: list[object] = [[f"w{number}", "."] for number in range(10)]
     (tmp_path / "set").mkdir()
-    table = pa.table({"relation": ["P2"] * 4 + ["P1"] * 4, "tokens": tokens})
+    table = pa.table({"relation": ["P2"] * 5 + ["P1"] * 5, "tokens": tokens})
     pyarrow.parquet.write_table(table, tmp_path / "set" / "rows.parquet")
     card = "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train_wiki\n    path: rows.parquet\n---\n"
     (tmp_path / "set" / "README.md").write_text(card, encoding="utf-8")
-    spec = TaskSpec(name="fewrel", train_per_label=2, test_per_label=2)
+    spec = TaskSpec(name="fewrel", train_per_label=2, valid_per_label=1, test_per_label=2)
     hub = open_task(spec.model_copy(update={"hub": str(tmp_path / "set"), "revision": "abc"}), PIECES)
     assert hub.facts == open_task(spec, PIECES, folder).facts
 
@@ -182,8 +185,8 @@ def test_the_real_sets_hold_what_the_study_asks_for(
 
 def test_fewrels_sample_holds_64_relations_of_180(data_folder: Path):
     pieces = open_pieces(TrainedPieces(size=1_000, alphabet=100), CorpusSpec(name="python-docs"))
-    opened = open_task(TaskSpec(name="fewrel", train_per_label=110), pieces, data_folder)
-    assert (len(opened.facts.labels), opened.facts.n_train, opened.facts.n_test) == (64, 7_040, 4_480)
+    opened = open_task(TaskSpec(name="fewrel", train_per_label=100), pieces, data_folder)
+    assert (len(opened.facts.labels), opened.facts.n_train, opened.facts.n_test) == (64, 6_400, 4_480)
     assert opened.facts.n_test_seen < 20
     assert opened.train.is_real.sum(axis=1).min() > 4
 

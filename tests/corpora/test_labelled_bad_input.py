@@ -27,7 +27,9 @@ def refused(spec: TaskSpec, data_dir: Path | None) -> Problem:
 
 
 def one_each(name: TaskName, **more: object) -> TaskSpec:
-    return TaskSpec.model_validate({"name": name, "train_per_label": 1, "test_per_label": 1, **more})
+    return TaskSpec.model_validate(
+        {"name": name, "train_per_label": 1, "valid_per_label": 1, "test_per_label": 1, **more}
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_fewer_examples_than_asked_for_are_refused_and_the_hint_is_true(tmp_path
 @pytest.mark.parametrize(
     ("asked", "place", "hint"),
     [
-        ({"train_per_label": 7}, "train_per_label", "write train_per_label: 6"),
+        ({"train_per_label": 6}, "train_per_label", "write train_per_label: 5"),
         ({"train_per_label": 5, "valid_per_label": 3}, "train_per_label", "write train_per_label: 3"),
         ({"test_per_label": 6}, "test_per_label", "write test_per_label: 5"),
     ],
@@ -157,7 +159,7 @@ def test_rows_of_the_hub_that_cannot_be_used_are_refused(
 
 
 def test_nothing_is_kept_of_what_was_refused(tmp_path: Path, cache: Path):
-    folder = fewrel(tmp_path, {"P1": 1})
+    folder = fewrel(tmp_path, {"P1": 2})
     refused(one_each("fewrel"), folder)
     assert not list((cache / "corpora").glob("*"))
     file = folder / "fewrel" / "train_wiki.json"

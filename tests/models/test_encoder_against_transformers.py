@@ -14,7 +14,8 @@ from torch.nn import functional
 from tlm_sweeps.models.encoder import Encoder
 from tlm_sweeps.models.encoder_heads import Classifier, MaskedLanguageModel
 from tlm_sweeps.spec.encoders import BertModel
-from tlm_sweeps.training.loss import masked_nll
+from tlm_sweeps.training.examples import Examples
+from tlm_sweeps.training.loss import label_nll, masked_nll
 from tlm_sweeps.training.masking import MaskedWindows
 
 WIDTH, CONTEXT, VOCABULARY, LABELS = 24, 10, 17, 5
@@ -170,7 +171,9 @@ def test_a_classifier_is_berts_to_its_gradients(model: BertModel):
     logits = ours.labels(TOKENS, IS_REAL)
     torch.testing.assert_close(logits, expected.logits, atol=2e-5, rtol=1e-4)
 
-    functional.cross_entropy(logits, wanted).backward()
+    loss = label_nll(ours, Examples(TOKENS, IS_REAL, wanted))
+    torch.testing.assert_close(loss, expected.loss)
+    loss.backward()
     expected.loss.backward()
     assert_equal_gradients(ours, theirs, "classifier.")
 

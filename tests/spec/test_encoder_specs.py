@@ -24,9 +24,16 @@ BERT: dict[str, Any] = {
     "training": {"predict": "masked", "windows": "shuffled"},
 }
 
+TASK: dict[str, Any] = BERT | {
+    "task": {"name": "ag-news", "length": 32},
+    "training": {"predict": "label", "windows": "shuffled"},
+}
+
 
 def experiment(base: dict[str, Any], **changes: Any) -> ExperimentSpec:
-    merged = {name: {**base.get(name, {}), **changes.get(name, {})} for name in {*base, *changes}}
+    parts = {name: each for name, each in changes.items() if isinstance(each, dict)}
+    merged = {name: {**base.get(name, {}), **parts.get(name, {})} for name in {*base, *parts}}
+    merged |= {name: each for name, each in changes.items() if name not in parts}
     return ExperimentSpec.model_validate(merged)
 
 
@@ -53,12 +60,40 @@ def test_what_a_bert_model_cannot_have_is_named(changes: dict[str, Any], place: 
     assert [each.place for each in contradictions(experiment(BERT, **changes))] == [place]
 
 
+def test_a_bert_model_with_a_task_tells_labels_apart():
+    assert contradictions(experiment(TASK)) == []
+    assert contradictions(experiment(TASK, start_from="pre-training")) == []
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "place", "hint"),
+    [
+        (TASK, {"training": {"predict": "masked"}}, "training.predict", "write `training.predict: label`"),
+        (TASK, {"training": {"predict": "all"}}, "training.predict", "write `training.predict: label`"),
+        (TASK, {"training": {"masking": {}}}, "training.masking", "remove"),
+        (TASK, {"task": {"length": 16}}, "model.context", "write `task.length: 32`"),
+        (TASK, {"passages": {"length": 16}}, "model.context", "`passages.length: 32`"),
+        (TASK, {"evaluation": {"windows": 9}}, "evaluation.windows", "task.valid_per_label"),
+        (TASK, {"passages": None}, "passages", "length: 32"),
+        (BERT, {"training": {"predict": "label"}}, "training.predict", "add `task: {name: ag-news, length: 32}`"),
+        (BERT, {"start_from": "other"}, "start_from", "add `task`"),
+    ],
+)
+def test_what_a_task_needs_and_refuses_is_named(base: dict[str, Any], changes: dict[str, Any], place: str, hint: str):
+    (problem,) = contradictions(experiment(base, **changes))
+    assert problem.place == place
+    assert hint in problem.hint
+
+
 @pytest.mark.parametrize(
     ("changes", "place"),
     [
         ({"training": {"predict": "masked"}}, "training.predict"),
+        ({"training": {"predict": "label"}}, "training.predict"),
         ({"training": {"masking": {}}}, "training.masking"),
         ({"passages": {}}, "passages"),
+        ({"task": {"name": "fewrel"}}, "task"),
+        ({"start_from": "other/run-0001-s0"}, "start_from"),
     ],
 )
 def test_what_only_a_bert_model_can_have_is_named(changes: dict[str, Any], place: str):

@@ -12,6 +12,11 @@ from pydantic import BaseModel, ConfigDict
 from tlm_sweeps.committees.combining import Rule
 from tlm_sweeps.runs.record import LabelScores, Provenance, StartedFrom
 
+Arranged = Literal["in sequence", "side by side", "alone"]
+"""`in sequence`: one member after the other in one process, on one thread; `side by side`: a process for each member as
+far as there are cores, of one thread each; `alone`: the first run of another group, on one thread, and once more on as
+many threads as there are cores, which is what members side by side have too: `n_threads` tells these apart."""
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,7 +62,7 @@ class Group(_Frozen):
     """Runs that stand together: the members of the committee, or the seeds of one model beside it."""
 
     name: str
-    """As it was asked for."""
+    """As it was asked for, or how many of which sweeps."""
     runs: tuple[RunFigures, ...]
     left_out: dict[str, str]
     """Runs of the same trial that are not complete, with their states."""
@@ -148,9 +153,7 @@ class Timing(_Frozen):
 
     name: str
     """Of the group."""
-    arrangement: Literal["in sequence", "side by side", "alone"]
-    """`in sequence`: one member after the other in one process; `side by side`: a process for each member as far as
-    there are cores; `alone`: one run of a group that is no committee."""
+    arrangement: Arranged
     n_models: int
     n_processes: int
     n_threads: int
@@ -173,8 +176,8 @@ class Latency(_Frozen):
     context: int
     """Positions of an example, padding included."""
     load_average: float | None
-    """Processes that wanted a core in the minute before; None where the system does not tell. Times of a machine on
-    which more than one does are too long, most of all those of several processes."""
+    """Processes that wanted a core in the minute before; None where the system does not tell. Where they leave too few
+    cores, times are too long, most of all those of several processes."""
     timings: tuple[Timing, ...]
 
 

@@ -7,7 +7,7 @@ from tlm_sweeps.committees.costs import finetuning_flops, forward_flops_of, n_pa
 from tlm_sweeps.committees.document import Answer, Group, RunFigures
 from tlm_sweeps.committees.members import Gathered
 from tlm_sweeps.committees.predictions import Member
-from tlm_sweeps.committees.scoring import label_scores, nll_nats
+from tlm_sweeps.committees.scoring import answer_scores, nll_nats
 
 
 def group(found: Gathered) -> Group:
@@ -35,7 +35,7 @@ def answers(committee: Gathered) -> tuple[Answer, ...]:
             rule=rule,
             valid_accuracy=float((told_valid == valid.labels).mean()),
             valid_nll=nll_nats(valid_shares, valid.labels),
-            test=label_scores(told, test.labels, n_labels),
+            test=answer_scores(told, test.labels, n_labels),
             test_nll=nll_nats(shares, test.labels),
         )
         found.append(answer)
@@ -60,7 +60,7 @@ def _run(member: Member) -> RunFigures:
         started_from=record.started_from,
         valid_accuracy=float((told_valid == member.valid.labels).mean()),
         valid_nll=nll_nats(valid_shares, member.valid.labels),
-        test=label_scores(told, member.test.labels, len(member.task.labels)),
+        test=answer_scores(told, member.test.labels, len(member.task.labels)),
         test_nll=nll_nats(shares, member.test.labels),
         provenance=record.provenance,
     )

@@ -14,13 +14,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 
 from tlm_sweeps.committees.answering import classifier_of, summed_logits
-from tlm_sweeps.committees.document import Latency, Timing
+from tlm_sweeps.committees.document import Arranged, Latency, Timing
 from tlm_sweeps.committees.members import Gathered
 from tlm_sweeps.committees.predictions import Member
 from tlm_sweeps.committees.seating import seated
@@ -39,7 +38,7 @@ class _Arrangement:
     """Something that answers a batch of ids."""
 
     name: str
-    arrangement: Literal["in sequence", "side by side", "alone"]
+    arrangement: Arranged
     n_models: int
     n_processes: int
     n_threads: int
@@ -76,8 +75,8 @@ def measured_latency(
     draw = np.random.default_rng(0)
     ids = {size: draw.integers(0, first.task.vocabulary_size, (size, context)) for size in BATCH_SIZES}
     with ExitStack() as stack:
-        stack.enter_context(_threads(1))
-        arrangements = [*_committee(committee, stack), *(way for each in against for way in _alone(each))]
+        stack.enter_context(_one_thread())
+        arrangements = [*_committee(committee, stack), *(way for each in against for way in _alone(each, stack))]
         calls = _rounds(arrangements, ids, rounds, most_seconds)
     timings = tuple(_timing(arrangements[number], size, found) for (number, size), found in sorted(calls.items()))
     return Latency(device=processor(), cores=cores(), context=context, load_average=load, timings=timings)
@@ -107,12 +106,13 @@ def _committee(committee: Gathered, stack: ExitStack) -> Iterator[_Arrangement]:
         yield _Arrangement(committee.name, "side by side", len(folders), n_processes, 1, seats.answer)
 
 
-def _alone(group: Gathered) -> Iterator[_Arrangement]:
+def _alone(group: Gathered, stack: ExitStack) -> Iterator[_Arrangement]:
     """One run, on one thread, and on as many as there are cores, which a committee side by side has too."""
-    answer = _in_this_process([classifier_of(group.members[0].folder)])
-    yield _Arrangement(group.name, "alone", 1, 1, 1, answer)
+    first = group.members[0]
+    yield _Arrangement(group.name, "alone", 1, 1, 1, _in_this_process([classifier_of(first.folder)]))
     if cores() > 1:
-        yield _Arrangement(group.name, "alone", 1, 1, cores(), _on_threads(answer, cores()))
+        seat = stack.enter_context(seated([first.folder], 1, len(first.task.labels), n_threads=cores()))
+        yield _Arrangement(group.name, "alone", 1, 1, cores(), seat.answer)
 
 
 def _in_this_process(modules: Sequence[Classifier]) -> Callable[[np.ndarray], float]:
@@ -122,14 +122,6 @@ def _in_this_process(modules: Sequence[Classifier]) -> Callable[[np.ndarray], fl
         return time.thread_time() - before
 
     return answer
-
-
-def _on_threads(answer: Callable[[np.ndarray], float], threads: int) -> Callable[[np.ndarray], float]:
-    def answer_on_them(ids: np.ndarray) -> float:
-        with _threads(threads):
-            return answer(ids)
-
-    return answer_on_them
 
 
 def _rounds(
@@ -171,9 +163,9 @@ def _timing(arrangement: _Arrangement, batch_size: int, calls: Sequence[_Call]) 
 
 
 @contextmanager
-def _threads(threads: int) -> Iterator[None]:
+def _one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     try:
         yield
     finally:

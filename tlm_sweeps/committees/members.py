@@ -22,6 +22,7 @@ class Gathered:
     """Runs that were asked for together, and those among them that cannot be used."""
 
     name: str
+    """What they are called in tables."""
     members: tuple[Member, ...]
     left_out: dict[str, str]
     """Runs that are not complete, with their states."""
@@ -65,7 +66,7 @@ def gather(names: Sequence[str], runs: Path, *, is_mixed: bool = False) -> Gathe
     members = tuple(read_member(record, sweep_folder(runs, record.sweep) / record.run_id) for record in complete)
     for member in members[1:]:
         ensure_comparable(members[0], member)
-    return Gathered(" ".join(names), members, unfinished)
+    return Gathered(_called(names), members, unfinished)
 
 
 def ensure_comparable(first: Member, other: Member) -> None:
@@ -126,6 +127,13 @@ def _ensure_one_setting(complete: Sequence[Record]) -> None:
         place=f"{other.sweep}/{other.run_id}",
         hint=f"name one trial: {known}{' …' * (len(trials) > 6)}; or say --mixed",
     )
+
+
+def _called(names: Sequence[str]) -> str:
+    """One name as it is; of several, how many of which sweeps."""
+    if len(names) == 1:
+        return names[0]
+    return f"{len(names)} of {', '.join(dict.fromkeys(name.partition('/')[0] for name in names))}"
 
 
 def _labels(member: Member) -> str:

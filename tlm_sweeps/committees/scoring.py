@@ -1,4 +1,4 @@
-"""How good answers are: accuracy with its interval, macro-F1, NLL; and how much better one side is than another."""
+"""How good the answers of a committee are, and how much better one side is than another on the same examples."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from tlm_sweeps.committees.combining import Probabilities, Told
 from tlm_sweeps.report.certainty import CONFIDENCE
+from tlm_sweeps.runs.label_scores import label_scores
 from tlm_sweeps.runs.record import LabelScores
 
 Labels = Int[np.ndarray, " n"]
@@ -17,38 +18,9 @@ Shares = Float[np.ndarray, " n"]
 """Of each example, the share of answers that are right: 0 or 1 of one answer, between them of a mean over several."""
 
 
-def label_scores(told: Told, labels: Labels, n_labels: int) -> LabelScores:
-    """Accuracy with Wilson's 95 % interval (Wilson 1927), and macro-F1.
-
-    The interval is of the examples: as if they were drawn anew, members and seeds staying what they are.
-
-    Args:
-        told: the answers.
-        labels: the right ones, of at least one example.
-        n_labels: labels that there are, whether or not these examples have them.
-    """
-    from scipy.stats import binomtest
-
-    n, n_correct = len(labels), int((told == labels).sum())
-    interval = binomtest(n_correct, n).proportion_ci(CONFIDENCE, method="wilson")
-    return LabelScores(
-        n=n,
-        n_correct=n_correct,
-        accuracy=n_correct / n,
-        interval=(float(interval.low), float(interval.high)),
-        macro_f1=macro_f1(told, labels, n_labels),
-    )
-
-
-def macro_f1(told: Told, labels: Labels, n_labels: int) -> float:
-    """Mean over labels of 2 · hits / (times told + times there); a label that is neither counts 0.
-
-    >>> macro_f1(np.array([0, 0, 1]), np.array([0, 1, 1]), 2)  # 2·1/(2+1) for both
-    0.6666666666666666
-    """
-    hits = np.bincount(labels[told == labels], minlength=n_labels)
-    seen = np.bincount(told, minlength=n_labels) + np.bincount(labels, minlength=n_labels)
-    return float((2 * hits / np.maximum(seen, 1)).mean())
+def answer_scores(told: Told, labels: Labels, n_labels: int) -> LabelScores:
+    """Accuracy and macro-F1 of answers, counted as those of a run are."""
+    return label_scores(told.tolist(), labels.tolist(), n_labels)
 
 
 def nll_nats(shares: Probabilities, labels: Labels) -> float:

@@ -1,8 +1,8 @@
 """A process with some members of a committee, which answers as long as it is asked.
 
-Started as `python -m tlm_sweeps.committees.seat FD FOLDER…` with one end of a pipe. It is sent the ids of a batch
-as int64, windows one after the other. It sends the seconds of CPU time that it took as float64, then the sum of its
-members' logits as float32.
+Started as `python -m tlm_sweeps.committees.seat FD THREADS FOLDER…` with one end of a pipe. It is sent the ids of a
+batch as int64, windows one after the other. It sends the seconds of CPU time that it took as float64, then the sum of
+its members' logits as float32.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ import torch
 from tlm_sweeps.committees.answering import classifier_of, summed_logits
 
 
-def serve(line: Connection, folders: list[Path]) -> None:
+def serve(line: Connection, threads: int, folders: list[Path]) -> None:
     """Load the members, say so, and answer until the other side hangs up.
 
     Args:
         line: to whoever asks.
+        threads: that compute an answer.
         folders: of the members' runs.
     """
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     modules = [classifier_of(folder) for folder in folders]
     context = modules[0].encoder.embeddings.positions.num_embeddings
     line.send_bytes(b"ready")
@@ -41,4 +42,4 @@ def serve(line: Connection, folders: list[Path]) -> None:
 
 if __name__ == "__main__":
     with Connection(int(sys.argv[1])) as asked:
-        serve(asked, [Path(word) for word in sys.argv[2:]])
+        serve(asked, int(sys.argv[2]), [Path(word) for word in sys.argv[3:]])

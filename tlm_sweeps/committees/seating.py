@@ -21,7 +21,8 @@ from jaxtyping import Float, Int
 
 from tlm_sweeps.errors import RunError
 
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Threads that wait for each other sleep: those that spin take a thousand times as long once others want the cores."""
 _LEAVING_SECONDS = 10.0
 
 
@@ -57,20 +58,21 @@ class Seated:
 
 
 @contextmanager
-def seated(folders: Sequence[Path], n_processes: int, n_labels: int) -> Iterator[Seated]:
+def seated(folders: Sequence[Path], n_processes: int, n_labels: int, n_threads: int = 1) -> Iterator[Seated]:
     """Start the processes, wait until all have their members, and end them afterwards.
 
     Args:
         folders: of the members' runs; they are dealt out in turn.
         n_processes: at most as many as there are members.
         n_labels: logits of an example.
+        n_threads: of each process.
 
     Raises:
         RunError: a process did not come up.
     """
     with ExitStack() as stack:
         dealt = [folders[number::n_processes] for number in range(n_processes)]
-        lines = [stack.enter_context(_process(part)) for part in dealt]
+        lines = [stack.enter_context(_process(part, n_threads)) for part in dealt]
         try:
             for line in lines:
                 line.recv_bytes()
@@ -80,11 +82,13 @@ def seated(folders: Sequence[Path], n_processes: int, n_labels: int) -> Iterator
 
 
 @contextmanager
-def _process(folders: Sequence[Path]) -> Iterator[Connection]:
+def _process(folders: Sequence[Path], n_threads: int) -> Iterator[Connection]:
     ours, theirs = Pipe()
-    words = [sys.executable, "-m", "tlm_sweeps.committees.seat", str(theirs.fileno()), *map(str, folders)]
+    asked = (theirs.fileno(), n_threads, *folders)
+    words = [sys.executable, "-m", "tlm_sweeps.committees.seat", *map(str, asked)]
+    limits = {name: str(n_threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     process = subprocess.Popen(
-        words, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env=os.environ | _ONE_THREAD
+        words, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env=os.environ | limits | _SLEEPING
     )
     theirs.close()
     try:

@@ -72,7 +72,7 @@ def sizes_table(found: CommitteeDocument) -> Table:
     sizes = sorted({point.size for point in found.curve})
     beside = [group.name for group in found.against]
     rows = tuple(Row(_size_cells(found, size, beside)) for size in sizes)
-    columns = ("size", "committees", *RULES, "pre-training", *(f"less {name}, 95 %" for name in beside))
+    columns = ("size", "committees", *RULES, "pre-training", *(f"against {name}, 95 %" for name in beside))
     caption = (
         "Accuracy in % against size: mean ± standard deviation over committees, which share members; "
         f"differences are those of the {MAIN_RULE}, paired over examples"
@@ -94,8 +94,11 @@ def sentences(found: CommitteeDocument) -> list[str]:
     if any(len(point.committees) < point.n_possible for point in found.curve):
         said.append("Of sizes with many committees a seeded sample is looked at.")
     load = found.latency.load_average if found.latency else None
-    if load is not None and load > 1:
-        said.append(f"Other processes wanted cores (load {load:.1f}) while latency was measured: times are too long.")
+    if found.latency and load is not None and load > found.latency.cores / 2:
+        said.append(
+            f"Other processes wanted the {found.latency.cores} cores (load {load:.1f}) while latency was measured: "
+            "times are too long, CPU times hardly."
+        )
     return said
 
 
@@ -163,7 +166,7 @@ def verdict(found: CommitteeDocument) -> list[str]:
             apart, ends = signed(row.difference, row.interval)
             clear = row.interval[0] > 0 or row.interval[1] < 0
             said.append(
-                f"Less {row.other}: {apart} points ({ends}), {'more' if clear else 'no more'} than drawing other "
+                f"Against {row.other}: {apart} points ({ends}), {'more' if clear else 'no more'} than drawing other "
                 "test examples explains."
             )
     return said

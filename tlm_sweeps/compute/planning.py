@@ -123,8 +123,13 @@ def ensure_text(spec: SweepSpec, facts_of: FactsOf) -> None:
     Raises:
         InputError: when it cannot be had.
     """
-    if not any(name.startswith(("corpus.", "passages.", "task.")) for name in spec.search):
+    if not any(decides_text(name) for name in spec.search):
         facts_of(spec.experiment)
+
+
+def decides_text(name: str) -> bool:
+    """Whether a field, by its dotted name, has a part in which text is read."""
+    return name.startswith(("corpus.", "passages.", "task."))
 
 
 def plan_trial(

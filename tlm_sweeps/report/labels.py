@@ -49,7 +49,7 @@ def percents(interval: tuple[float, float]) -> str:
     """An interval of shares.
 
     >>> percents((0.4902, 0.9433))
-    '49.0–94.3 %'
+    '49.0–94.3%'
     """
     low, high = (f"{100 * each:.1f}" for each in interval)
-    return f"{low}–{high} %"
+    return f"{low}–{high}%"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.report.wandb.told import HeldRun, measurements_of, records_of, spent_by
-from tlm_sweeps.runs.record import Measurement, Record
+from tlm_sweeps.runs.record import LabelScores, Measurement, Record
 from tlm_sweeps.spec.sweep import SweepSpec
 from tlm_sweeps.tracking import tracked_run
 from tlm_sweeps.tracking.tracked_run import PLANNED, TrackedRun
@@ -254,3 +254,33 @@ def _spec() -> SweepSpec:
             "budget": {"flops": 3e10},
         }
     )
+
+
+def test_scores_of_labels_come_back(make_record: Make):
+    scores = LabelScores(n=10, n_correct=8, accuracy=0.8, interval=(0.4902, 0.9433), macro_f1=0.75)
+    measured = Measurement(
+        step=5,
+        epochs=1.0,
+        train_flops={"matmul": 10**9},
+        train_nll=1.0,
+        val_nll=1.1,
+        learning_rate=1e-3,
+        wall_seconds=1.0,
+        val_accuracy=0.75,
+    )
+    run = held(make_record(test_scores=scores), (measured,))
+
+    (found,) = records_of(_spec(), [run])
+
+    assert found.test_scores == scores
+    assert [each.val_accuracy for each in measurements_of(run, "matmul")] == [0.75]
+
+
+@pytest.mark.parametrize("predict", ["masked", "label"])
+def test_nothing_is_told_in_bits_per_character_of_what_reads_pieces(make_record: Make, predict: str):
+    record = make_record()
+    spec = {**record.spec, "corpus": {"level": "char"}, "passages": {"length": 8}, "training": {"predict": predict}}
+
+    run = held(record.model_copy(update={"spec": spec}), ())
+
+    assert not [name for name in run.summary if "bits" in name]

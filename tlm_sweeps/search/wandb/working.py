@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tlm_sweeps.compute.facts import TextFacts
-from tlm_sweeps.compute.planning import FactsOf, plan_sweep
+from tlm_sweeps.compute.planning import FactsOf, decides_text, plan_sweep
 from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs.folders import ensure_writable, sweep_folder
@@ -141,7 +141,7 @@ def _texts(spec: SweepSpec, facts_of: FactsOf) -> Iterator[tuple[CorpusSpec, Tex
     """
     yield spec.experiment.corpus, facts_of(spec.experiment)
     searched = [*spec.search, *(name for settings in spec.baselines.values() for name in settings)]
-    if not any(name.startswith(("corpus.", "passages.")) for name in searched):
+    if not any(map(decides_text, searched)):
         return
     for trial in plan_sweep(spec, facts_of, sample=SAMPLE).trials:
         if trial.matched is not None:
