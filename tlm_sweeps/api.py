@@ -145,9 +145,9 @@ def sweep(
         device: `auto` computes on the GPUs, if there are any.
         stack: most runs of one shape that are trained as one; default 8 on a GPU, 1 on a CPU.
     """
-    from tlm_sweeps.spec.loading import in_order
+    from tlm_sweeps.search.sweeping import in_startable_order
 
-    order = in_order(spec)
+    order = in_startable_order(spec, runs_folder(_path(runs_dir)), _path(data_dir))
     for link, shared in order:
         pictures = iter_sweep(
             link, runs_dir=runs_dir, data_dir=data_dir, workers=workers, device=device, stack=stack, shared=shared

@@ -35,7 +35,8 @@ def run(
     """Train one experiment once.
 
     The spec's search and baselines are left out, and the sweep of one trial is called NAME-run. What the search would
-    have given is given by --set. All cores share its steps where they are large. The same command resumes.
+    have given is given by --set. All cores share its steps where they are large. The same command resumes. What the
+    spec is `after` is not trained: weights to start from must be there.
     """
     from tlm_sweeps import api
     from tlm_sweeps.console.streams import show, write
@@ -82,7 +83,7 @@ def alone(loaded: LoadedSweep, seed: int | None, *, is_named: bool) -> SweepSpec
 
     spec = loaded.spec
     is_sweep = bool(spec.search or spec.baselines or len(budgets(spec)) > 1 or len(seeds_of(spec)) > 1)
-    update: dict[str, object] = {"search": {}, "baselines": {}, "engine": OptunaEngine()}
+    update: dict[str, object] = {"search": {}, "baselines": {}, "after": (), "engine": OptunaEngine()}
     update["seeds"] = (seeds_of(spec)[0] if seed is None else seed,)
     if spec.budget is not None:
         update["budget"] = spec.budget.model_copy(update={"flops": budgets(spec)[0]})

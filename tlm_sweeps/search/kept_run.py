@@ -26,7 +26,7 @@ from tlm_sweeps.search.messages import (
 from tlm_sweeps.search.peak_memory import peak_bytes
 from tlm_sweeps.tracking.tracker import TrackedRun, Tracker, open_tracker
 from tlm_sweeps.training.checkpoint import SavedCheckpoint, load_newest_whole, save, save_model
-from tlm_sweeps.training.first_weights import begin_with
+from tlm_sweeps.training.first_weights import UnusableWeights, begin_with
 from tlm_sweeps.training.job import FirstWeights, Text, TrainingJob
 from tlm_sweeps.training.loop import Diverged, finish
 from tlm_sweeps.training.predictions import save_predictions
@@ -225,7 +225,7 @@ def _keep_measurements(metrics: Path, measurements: list[Measurement]) -> None:
 
 def _reason(error: Exception, folder: Path) -> str:
     """Why a run failed, in a line; the whole story goes to `error.txt` when it is not a plain divergence."""
-    if isinstance(error, Diverged):
+    if isinstance(error, Diverged | UnusableWeights):
         return error.problems[0].message
     with suppress(OSError):  # a full disk must not hide what happened
         (folder / "error.txt").write_text("".join(traceback.format_exception(error)), encoding="utf-8")

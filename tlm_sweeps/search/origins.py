@@ -65,11 +65,12 @@ class Origins:
         sweep, _, run_id = experiment.start_from.partition("/")
         try:
             records = self._records_of(sweep)
-            if sweep in self._to_come and (run_id or not self._to_come[sweep]) and not _holds(records, run_id):
+            if sweep in self._to_come and not self._to_come[sweep] and not _holds(records, run_id):
                 return _not_yet(sweep, f"`{experiment.start_from}` is not trained yet")
             found = _named(run_id, records, experiment) if run_id else _alike(records, experiment, seed)
             if isinstance(found, Unresolved):
-                return found
+                is_under_way = sweep not in self._to_come and any(each.state in _OPEN for each in records)
+                return _not_yet(sweep, f"`{sweep}` is not over yet") if is_under_way and not run_id else found
             self._ensure_same_pieces(found, experiment)
             return self._started_from(found)
         except InputError as error:

@@ -10,6 +10,7 @@ from tlm_sweeps.compute.planning import (
     FactsOf,
     PlannedTrial,
     baseline_settings,
+    budgets,
     cells,
     corners,
     draws,
@@ -29,6 +30,8 @@ from tlm_sweeps.spec.sweep import SweepSpec
 _MOST_LOOKED_AT = 1_000
 """Settings of a space that are resolved beforehand; what another one cannot start from, its own run says."""
 _DRAWS = 50
+_MOST_SAID = 3
+"""Problems of one sweep: those of many seeds are alike."""
 
 
 def ensure_resolved(spec: SweepSpec, folder: Path, facts_of: FactsOf, before: Sequence[SweepSpec] = ()) -> None:
@@ -44,7 +47,7 @@ def ensure_resolved(spec: SweepSpec, folder: Path, facts_of: FactsOf, before: Se
         before: sweeps that will have been run when this one begins.
 
     Raises:
-        InputError: with every mistake, each once; places are dotted fields, or files of weights.
+        InputError: with the first mistakes, each once; places are dotted fields, or files of weights.
     """
     if not origins_named(spec):
         return
@@ -56,7 +59,7 @@ def ensure_resolved(spec: SweepSpec, folder: Path, facts_of: FactsOf, before: Se
     wrong = {each.problem: each for each in found if isinstance(each, Unresolved)}
     mistakes = [problem for problem, each in wrong.items() if each.why != "lost"]
     if mistakes or (wrong and all(isinstance(each, Unresolved) for each in found)):
-        raise InputError.of(mistakes or wrong)
+        raise InputError.of([*(mistakes or wrong)][:_MOST_SAID])
 
 
 def _is_to_come(found: object, to_come: Container[str]) -> bool:
@@ -66,7 +69,8 @@ def _is_to_come(found: object, to_come: Container[str]) -> bool:
 def _runs_to_come(spec: SweepSpec, facts_of: FactsOf) -> tuple[Record, ...]:
     """All runs that a sweep will have, where its spec alone tells: none where results, or chance, decide."""
     size = space_size(spec)
-    if size is None or size > _MOST_LOOKED_AT or not takes_cells_in_order(spec) or spec.engine.trials is not None:
+    is_known = size is not None and size <= _MOST_LOOKED_AT and takes_cells_in_order(spec) and len(budgets(spec)) == 1
+    if not is_known or spec.engine.trials is not None:
         return ()
     planned = {each.fingerprint: (number, each) for number, each in reversed([*enumerate(_planned(spec, facts_of))])}
     return tuple(

@@ -32,6 +32,7 @@ from tlm_sweeps.search.wandb.launched import ensure_not_launched
 from tlm_sweeps.spec.chaining import SharedTotal
 from tlm_sweeps.spec.fingerprint import canonical_json, fingerprint
 from tlm_sweeps.spec.identity import identity
+from tlm_sweeps.spec.loading import LoadedSweep, in_order
 from tlm_sweeps.spec.sweep import SweepSpec
 
 
@@ -101,25 +102,39 @@ def sweep(
             ).run()
 
 
-def ensure_startable(spec: SweepSpec, runs: Path, facts_of: FactsOf, before: Sequence[SweepSpec]) -> None:
+def ensure_startable(loaded: LoadedSweep, runs: Path, facts_of: FactsOf) -> None:
     """Refuse a sweep of a chain that could not be run when its turn comes, as far as that is known now.
 
     Args:
-        spec: the sweep.
+        loaded: the sweep, with those that will have been run by then.
         runs: folder of all sweeps.
         facts_of: reads a corpus's facts.
-        before: the sweeps that will have been run by then.
 
     Raises:
         InputError: when the sweep cannot run or changed under the same name.
     """
-    folder = sweep_folder(runs, spec.name)
+    spec, folder = loaded.spec, sweep_folder(runs, loaded.spec.name)
     ensure_not_launched(folder)
     ensure_feasible(spec, facts_of)
-    ensure_resolved(spec, folder, facts_of, before)
+    ensure_resolved(spec, folder, facts_of, [link.spec for link in loaded.links])
     if (folder / FILE).exists():
         with reading(folder) as ledger:
             _ensure_same(spec, ledger, facts_of)
+
+
+def in_startable_order(
+    spec: SweepSpec | LoadedSweep, runs: Path, data_dir: Path | None
+) -> list[tuple[SweepSpec, tuple[SharedTotal, ...]]]:
+    """The sweeps of a chain as `in_order` has them; nothing is begun before all of them can be.
+
+    Raises:
+        InputError: when one of them cannot.
+    """
+    if isinstance(spec, LoadedSweep) and spec.links:
+        facts_of = facts_reader(data_dir)
+        for each in (*spec.links, spec):
+            ensure_startable(each, runs, facts_of)
+    return in_order(spec)
 
 
 def crew_of(spec: SweepSpec, facts_of: FactsOf, workers: int | None, *, on_gpus: bool = False) -> Crew:

@@ -56,15 +56,13 @@ class Again:
 
 
 def drawn(sweeps: Mapping[str, SweepResults], run_id: str | None = None) -> tuple[SweepResults, Record]:
-    """A complete run of the kept ones: the one that is named, else one at random.
+    """A complete run of the kept ones that began with random weights: the one that is named, else one at random.
 
     Raises:
-        InputError: there is none, none of that name, or that one is not complete.
+        InputError: there is none, none of that name, or that one is not complete or began with another run's weights.
     """
     every = [(results, record) for results in sweeps.values() for record in results.records]
-    complete = [
-        (results, record) for results, record in every if record.state == "complete" and record.started_from is None
-    ]
+    complete = [(results, each) for results, each in every if each.state == "complete" and each.started_from is None]
     if not complete:
         hint = "leave out --again to train what is missing, or name a folder of kept records with --from"
         raise InputError("no complete run is kept", place="--again", hint=hint)
@@ -72,21 +70,21 @@ def drawn(sweeps: Mapping[str, SweepResults], run_id: str | None = None) -> tupl
         return random.choice(complete)
     for results, record in every:
         if record.run_id == run_id:
-            _ensure_complete(record)
+            _ensure_repeatable(record)
             return results, record
     names = [record.run_id for _, record in complete]
     raise InputError(f"no run `{run_id}` is kept", place="--again", hint=_like(run_id, names))
 
 
-def _ensure_complete(record: Record) -> None:
+def _ensure_repeatable(record: Record) -> None:
     if record.state != "complete":
         why = f": {record.reason}" if record.reason else ""
         hint = f"only a complete run has a result to compare; `--again {ANY}` draws one"
         raise InputError(f"the kept run `{record.run_id}` is {record.state}{why}", place="--again", hint=hint)
     if record.started_from is not None:
-        message = f"the kept run `{record.run_id}` began with the weights of {record.started_from.run_id}"
-        hint = f"weights are not kept: make that run again, or its whole sweep; `--again {ANY}` draws one that can be"
-        raise InputError(message, place="--again", hint=hint)
+        behind = f"{record.started_from.sweep}/{record.started_from.run_id}"
+        message = f"the kept run `{record.run_id}` began with the weights of `{behind}`, and records hold no weights"
+        raise InputError(message, place="--again", hint=f"`--again {ANY}` draws a run that began with random ones")
 
 
 def _like(run_id: str, names: Sequence[str]) -> str:

@@ -18,6 +18,10 @@ ENCODER = "encoder."
 """What the names of an encoder's weights begin with, in every model that has one."""
 
 
+class UnusableWeights(RunError):
+    """Weights to begin with that are gone, damaged, others than were named, or of another shape."""
+
+
 def begin_with(state: RunState, weights: FirstWeights) -> None:
     """Put an encoder's parameters and running statistics in the place of those that were drawn.
 
@@ -26,7 +30,7 @@ def begin_with(state: RunState, weights: FirstWeights) -> None:
         weights: a file by parameter name, as `checkpoint.save_model` writes it.
 
     Raises:
-        RunError: the file is gone, or not the one that was named, or of another shape.
+        UnusableWeights: the file is gone, or not the one that was named, or of another shape.
     """
     encoder = state.module.get_submodule(ENCODER.removesuffix("."))
     if not isinstance(encoder, Encoder):
@@ -38,7 +42,9 @@ def begin_with(state: RunState, weights: FirstWeights) -> None:
     }
     if _shapes(found) != _shapes(live_weights(encoder)):
         hint = "start from a run whose `model` is this one's"
-        raise RunError("the weights are not those of an encoder of this shape", place=str(weights.path), hint=hint)
+        raise UnusableWeights(
+            "the weights are not those of an encoder of this shape", place=str(weights.path), hint=hint
+        )
     set_weights(encoder, found)
 
 
@@ -47,15 +53,15 @@ def _verified(weights: FirstWeights) -> dict[str, Tensor]:
     try:
         content = weights.path.read_bytes()
     except OSError as error:
-        raise RunError(f"the weights to start from cannot be read: {error.strerror}", place=place) from error
+        raise UnusableWeights(f"the weights to start from cannot be read: {error.strerror}", place=place) from error
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != weights.sha256:
         message = f"the weights to start from have changed: their sha256 is {sha256[:12]}…, not {weights.sha256[:12]}…"
-        raise RunError(message, place=place, hint="put the file back, or start a sweep of another name from it")
+        raise UnusableWeights(message, place=place, hint="put the file back, or start a sweep of another name from it")
     try:
         return tensors_from_bytes(content)
     except SafetensorError as error:
-        raise RunError(f"the weights to start from are damaged: {error}", place=place) from error
+        raise UnusableWeights(f"the weights to start from are damaged: {error}", place=place) from error
 
 
 def _shapes(weights: dict[str, Tensor]) -> dict[str, torch.Size]:
