@@ -114,6 +114,31 @@ def test_fields_of_encoders_leave_the_fingerprints_of_other_experiments_as_they_
 
 
 @pytest.mark.parametrize(
+    ("line", "place", "hint"),
+    [
+        ("task: {length: 16}", "experiment.task.name", "add e.g. `name: ag-news`"),
+        ("task: {name: agnews}", "experiment.task.name", "did you mean `ag-news`?"),
+        ("task: {name: fewrel, train_per_labels: 3}", "experiment.task.train_per_labels", "`train_per_label`"),
+        ("start_from: a/b/c", "experiment.start_from", "start_from: my-pre-training"),
+        ("start_from: ../up", "experiment.start_from", "start_from: my-pre-training"),
+    ],
+)
+def test_a_task_that_cannot_be_is_explained(line: str, place: str, hint: str, tmp_path: Path):
+    file = tmp_path / "spec.yaml"
+    file.write_text(
+        "name: x\nexperiment:\n  corpus: {name: python-docs}\n  passages: {length: 16}\n  " + line + "\n"
+        "  model: {kind: bert, width: 8, heads: 2, context: 16}\n"
+        "  training: {predict: label, windows: shuffled, epochs: 1}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(InputError) as refused:
+        load_sweep(file)
+    (problem,) = refused.value.problems
+    assert problem.place.endswith(place)
+    assert hint in problem.hint
+
+
+@pytest.mark.parametrize(
     ("pieces", "place", "hint"),
     [
         ("{size: 400}", "experiment.passages.pieces.kind", "add e.g. `kind: trained`"),

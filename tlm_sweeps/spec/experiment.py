@@ -117,7 +117,7 @@ class EvaluationSpec(Part):
     every: Share | Literal["epoch"] = 0.05
     """How often validation NLL is taken: a share of the run's steps, or each epoch. The end always counts."""
     windows: Count | None = None
-    """Evaluate on the first so many windows of the split; on the whole split when left out."""
+    """Evaluate on the first so many windows of the split; on the whole split when left out, as with a task always."""
     stride: Count | None = None
     """Tokens between window starts. Default: 1 where the last position is scored, the context where all are."""
     score: Literal["last", "all"] | None = None

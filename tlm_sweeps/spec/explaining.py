@@ -32,6 +32,9 @@ _EXAMPLES = {
     "flops": "flops: 2e13",
 }
 
+_EXAMPLES_IN: dict[tuple[str, ...], str] = {("pieces", "kind"): "kind: trained", ("task", "name"): "name: ag-news"}
+"""Where the same word means something else."""
+
 _TYPES = {
     "int": "a whole number",
     "float": "a number",
@@ -121,7 +124,7 @@ def _problem(errors: Sequence[ErrorDetails], path: _Path, root: type[Part], data
             )
             return Problem(message, place, hint)
         case "string_pattern_mismatch":
-            return _bad_name(error["input"], place)
+            return _bad_name(error["input"], path)
         case _:
             expected = " or ".join(dict.fromkeys(map(_expectation, telling)))
             return Problem(f"`{_field(path)}` must be {expected}, not {_shown(error['input'])}", place, hint)
@@ -136,13 +139,17 @@ def _unknown_kind(given: Any, path: _Path) -> Problem:
 
 def _missing(path: _Path) -> Problem:
     name = str(path[-1])
-    example = "kind: trained" if path[-2:] == ("pieces", "kind") else _EXAMPLES.get(name)
+    example = _EXAMPLES_IN.get(tuple(map(str, path[-2:]))) or _EXAMPLES.get(name)
     return Problem(
         f"missing `{'.'.join(map(str, path))}`", ".".join(map(str, path)), f"add e.g. `{example}`" if example else ""
     )
 
 
-def _bad_name(name: Any, place: str) -> Problem:
+def _bad_name(name: Any, path: _Path) -> Problem:
+    place = ".".join(map(str, path))
+    if path[-1:] == ("start_from",):
+        rule = "it is the name of a sweep, or `sweep/run`"
+        return Problem(f"{_shown(name)} names no weights: {rule}", place, "write e.g. `start_from: my-pre-training`")
     rule = "a name has letters, digits, `.`, `_` and `-`, begins with a letter or digit and is at most 100 long"
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", str(name)).lstrip("._-").rstrip("-")[:100]
     return Problem(

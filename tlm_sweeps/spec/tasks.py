@@ -28,6 +28,6 @@ class TaskSpec(Part):
     test_per_label: Count | None = None
     """Examples of each label that are judged on. Default: the study's (1,000, 100 and 70)."""
     length: Annotated[int, Field(ge=3)] = 128
-    """Positions of an example, `[CLS]` and `[SEP]` included; what does not fit is cut off."""
+    """Positions of an example, `[CLS]` and `[SEP]` included: the model's context. What does not fit is cut off."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the draw. Test examples do not depend on how many are trained on."""
