@@ -13,7 +13,7 @@ IDENTITIES: Final = {
     "tiny-scaled-ag-news-members": "014e496ef40868b5",
     "tiny-scaled-dbpedia": "46a71242dd163fd9",
     "tiny-scaled-dbpedia-members": "771697b540fac20e",
-    "tiny-scaled-deep": "9270063494a35529",
+    "tiny-scaled-deep": "7a2b6e3f49072572",
     "tiny-scaled-fewrel": "5c2664c18778fccf",
     "tiny-scaled-fewrel-members": "374fb18829ca0c18",
     "tiny-scaled-shallow": "476b22e80277d0a8",
