@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tlm_sweeps.committees.document import CommitteeDocument
     from tlm_sweeps.report.sources import SweepResults
     from tlm_sweeps.studies.published import Study
 
@@ -36,13 +37,15 @@ def tell_tiny(study: Study, sweeps: Mapping[str, SweepResults], seeds: int | Non
     from tlm_sweeps.console.claims_view import sections_view
     from tlm_sweeps.console.streams import out, say, show, write_json
     from tlm_sweeps.studies.tiny import reproduce_tiny
+    from tlm_sweeps.studies.tiny_committee_claim import B4
     from tlm_sweeps.studies.tiny_document import tiny_document
     from tlm_sweeps.studies.tiny_findings import write_tiny_findings
     from tlm_sweeps.studies.tiny_sections import sections
 
+    documents: tuple[CommitteeDocument, ...] = ()
     if telling.kept is not None:
         documents = committees_kept(study, telling.kept)
-    else:
+    elif any(answer.key == B4.name for answer in study.answers):
         documents = committees_formed(
             study, sweeps, seeds, runs=telling.runs, keep_in=telling.keep_in, argv=telling.argv
         )
