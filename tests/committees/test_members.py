@@ -109,8 +109,8 @@ def test_members_judged_on_different_examples_are_refused(runs: Path):
 
 
 def test_a_run_that_tells_no_labels_apart_is_refused(tmp_path: Path):
-    record = record_of("pre", 0, experiment_of())
-    write_ledger(tmp_path, "pre", [record.model_copy(update={"spec": {**record.spec, "task": None}})])
+    records = [record_of("pre", 0, experiment_of(depth), trial=depth) for depth in (1, 2)]
+    write_ledger(tmp_path, "pre", [each.model_copy(update={"spec": {"model": {}}}) for each in records])
     with pytest.raises(InputError, match="tells no labels apart"):
         gather(["pre"], tmp_path)
 

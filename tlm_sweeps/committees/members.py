@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tlm_sweeps.committees.curve import Examined
-from tlm_sweeps.committees.predictions import Member, Predicted, read_member
+from tlm_sweeps.committees.predictions import Member, Predicted, ensure_tells_labels, read_member
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.naming import label_of
 from tlm_sweeps.runs.folders import sweep_folder
@@ -61,6 +61,8 @@ def gather(names: Sequence[str], runs: Path, *, is_mixed: bool = False) -> Gathe
         states = ", ".join(f"{place} is {state}" for place, state in unfinished.items()) or "no runs"
         hint = "a committee needs at least one complete run: train them first"
         raise InputError(f"the committee is empty: {states}", place=" ".join(names) or "NAME", hint=hint)
+    for record in complete:
+        ensure_tells_labels(record)
     if not is_mixed:
         _ensure_one_setting(complete)
     members = tuple(read_member(record, sweep_folder(runs, record.sweep) / record.run_id) for record in complete)

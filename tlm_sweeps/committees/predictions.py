@@ -71,18 +71,28 @@ def read_member(record: Record, folder: Path) -> Member:
     Raises:
         InputError: the run is not complete, tells no labels apart, or a file of it is missing or damaged.
     """
-    place = f"{record.sweep}/{record.run_id}"
     if record.state != "complete":
         raise InputError(
-            f"the run is {record.state}, and a committee is made of complete ones", place=place, hint="leave it out"
+            f"the run is {record.state}, and a committee is made of complete ones",
+            place=f"{record.sweep}/{record.run_id}",
+            hint="leave it out",
         )
-    if not record.spec.get("task"):
-        hint = "name runs that were fine-tuned on a `task`"
-        raise InputError("the run tells no labels apart: its experiment has no `task`", place=place, hint=hint)
+    ensure_tells_labels(record)
     model, experiment, task = read_description(folder / MODEL)
     arrays = _arrays(folder / PREDICTIONS)
     valid, test = (_predicted(arrays, part, len(task.labels), folder / PREDICTIONS) for part in ("valid", "test"))
     return Member(record, folder, experiment, model, task, valid, test)
+
+
+def ensure_tells_labels(record: Record) -> None:
+    """Refuse a run of pre-training, or of a model that predicts what comes next.
+
+    Raises:
+        InputError: its experiment has no task.
+    """
+    if not record.spec.get("task"):
+        place, hint = f"{record.sweep}/{record.run_id}", "name runs that were fine-tuned on a `task`"
+        raise InputError("the run tells no labels apart: its experiment has no `task`", place=place, hint=hint)
 
 
 def read_description(path: Path) -> tuple[BertModel, ExperimentSpec, LabelledFacts]:

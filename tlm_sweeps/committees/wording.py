@@ -30,5 +30,11 @@ def signed(difference: float, ends: Sequence[float]) -> tuple[str, str]:
 
     >>> signed(0.012, (-0.001, 0.025))
     ('+1.20', '-0.10 to +2.50')
+    >>> signed(-1e-17, (-0.001, 0.001))[0]
+    '+0.00'
     """
-    return f"{100 * difference:+.2f}", f"{100 * ends[0]:+.2f} to {100 * ends[1]:+.2f}"
+    return _points(difference), f"{_points(ends[0])} to {_points(ends[1])}"
+
+
+def _points(share: float) -> str:
+    return f"{round(100 * share, 2) + 0.0:+.2f}"  # no -0.00
