@@ -90,7 +90,7 @@ def test_a_checkpoint_is_of_a_run_that_began_with_these_weights(other: str | Non
     state = start(job(weights, {}), label_runs.labelled())
     begin_with(state, weights)
     saved = save(state, tmp_path / "run")
-    given = other and FirstWeights(weights.path, other)
+    given = None if other is None else FirstWeights(weights.path, other)
     with pytest.raises(RunError, match="belongs to another"):
         load(job(given, {}), label_runs.labelled(), tmp_path / "run", saved)
 

@@ -73,8 +73,10 @@ def chain_view(planned: Sequence[PlannedSweep]) -> RenderableType:
 
 
 def _origins(planned: PlannedSweep) -> str:
+    """`a and b, to be trained first; c, which must have been trained before`."""
     ways = {True: "to be trained first", False: "which must have been trained before"}
-    return " and ".join(f"{name}, {ways[is_first]}" for name, is_first in planned.origins.items())
+    named = {way: [name for name, is_first in planned.origins.items() if is_first is way] for way in ways}
+    return "; ".join(f"{' and '.join(names)}, {ways[way]}" for way, names in named.items() if names)
 
 
 def _table(planned: Sequence[PlannedSweep]) -> RenderableType:
