@@ -37,7 +37,9 @@ def peak_of(pool: LocalPool, order: TrainOrder) -> int:
                 pool.send(0, GoOn(run_id=report.run_id))
             if isinstance(report, Ended):
                 assert report.state == "complete", report.reason
-                return int(report.results["peak_memory_bytes"] or 0)
+                peak = report.results["peak_memory_bytes"]
+                assert isinstance(peak, int)
+                return peak
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a worker's peak is that of all its runs")

@@ -56,7 +56,7 @@ def trained(pool: LocalPool, order: TrainOrder) -> Ended:
     return ended
 
 
-def of_run(ended: Ended) -> dict[str, float | int | None]:
+def of_run(ended: Ended) -> dict[str, object]:
     return {name: value for name, value in ended.results.items() if name not in ("wall_seconds", "peak_memory_bytes")}
 
 

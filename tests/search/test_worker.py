@@ -88,7 +88,8 @@ def test_a_run_is_stopped_even_before_its_first_measurement_and_pays_for_what_it
     say(connection, Stop(run_id="r", reason="the page said so"))
     ended = heard_until(connection, Ended)
     assert (ended.state, ended.reason) == ("pruned", "the page said so")
-    steps = int(ended.results["steps"] or 0)
+    steps = ended.results["steps"]
+    assert isinstance(steps, int)
     assert begun.step <= steps < order.steps / 2
     assert ended.train_flops["matmul"] * order.steps == pytest.approx(1e12 * steps, rel=0.01)
     assert ended.results["positions"] == ended.results["targets"] == steps * 8 * 8

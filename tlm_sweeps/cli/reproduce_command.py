@@ -11,6 +11,7 @@ import typer
 
 from tlm_sweeps.cli.options import DataDir, Device, Json, RunsDir, Stack, Workers
 from tlm_sweeps.cli.reproduce_options import ensure_consistent, ensure_writable_files, options_given
+from tlm_sweeps.cli.reproduce_tiny import Telling, tell_tiny
 from tlm_sweeps.cli.study_keeping import folder_for, keep_all
 from tlm_sweeps.cli.study_training import Machinery, train_again, train_missing
 from tlm_sweeps.errors import InputError
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from tlm_sweeps.studies.reproduction import Reproduction
 
 StudyName = Annotated[
-    str, typer.Argument(metavar="STUDY", help="The study: architecture-tradeoffs.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="STUDY", help="The study: architecture-tradeoffs or tiny-language-models.", show_default=False
+    ),
 ]
 Tables = Annotated[
     list[str] | None,
@@ -29,11 +33,17 @@ Tables = Annotated[
         "--table",
         metavar="TABLE",
         help="1, 2, 3, context, hidden, heads, depth; a claim A1 … A6, a question Q1 … Q7, claims or questions. "
-        "Repeatable. Default: train all tables, show all.",
+        "Of tiny-language-models: a claim B1 … B4. Repeatable. Default: train all tables (or claims), show all.",
     ),
 ]
 Seeds = Annotated[
-    int | None, typer.Option("--seeds", metavar="K", min=1, help="Train and count seeds 0 … K-1. Default: the specs'.")
+    int | None,
+    typer.Option(
+        "--seeds",
+        metavar="K",
+        min=1,
+        help="Train and count seeds 0 … K-1, six times as many of committees' members. Default: the specs'.",
+    ),
 ]
 From = Annotated[
     Path | None,
@@ -88,13 +98,16 @@ def reproduce(
     no_train: NoTrain = False,
     json: Json = False,
 ) -> None:
-    """Set a study's published numbers beside ours.
+    """Set a study's published numbers and claims beside our runs.
 
     Trains what is missing, sweep by sweep, after saying what it will take; Ctrl-C pauses, and the same command goes on.
-    A row is reproduced when its published test NLL lies in the 95 % prediction interval of one more seed of ours.
+    A row is reproduced when its published test NLL lies in the 95 % prediction interval of one more seed of ours. Of
+    tiny-language-models a scaled study is trained, which two cores can do; its claims are judged over seeds.
     """
     from tlm_sweeps import api
+    from tlm_sweeps.runs.folders import runs_folder
     from tlm_sweeps.studies.choosing import study_of
+    from tlm_sweeps.studies.tiny import TINY
 
     chosen = study_of(study, table or ())
     ensure_consistent(study, options_given(context))
@@ -107,14 +120,18 @@ def reproduce(
     place = folder_for(chosen, to) if to is not None else None
     trains = from_ is None and not no_train
     if trains:
-        asked = chosen if table else replace(chosen, answers=())
+        asked = chosen if table or not chosen.tables else replace(chosen, answers=())
         train_missing(asked, machinery, argv=context.obj, specs=specs, seeds=seeds, keep_in=place)
     sweeps = api.study_sweeps(chosen, kept=from_, runs_dir=runs_dir)
     _ensure_any(chosen, sweeps, runs_dir)
     own = _own(chosen, sweeps)
     if place is not None:
         keep_all(own.values(), place)
-    _tell(chosen, sweeps, seeds, json=json, html=html if html or from_ else _page(runs_dir), findings=findings)
+    if chosen.name != TINY.name:
+        _tell(chosen, sweeps, seeds, json=json, html=html if html or from_ else _page(runs_dir), findings=findings)
+    else:
+        telling = Telling(from_, runs_folder(runs_dir), place, findings, json, context.obj or ())
+        tell_tiny(chosen, sweeps, seeds, telling)
     if _say_failures(own.values()) and trains:
         raise typer.Exit(1)
 

@@ -13,6 +13,8 @@ from tlm_sweeps.errors import InputError
 _TRAINING = ("--specs", "--data-dir", "--stack", "--workers", "--device")
 """How to train what is missing."""
 _NO_TRAINING = "where nothing is trained"
+_WITH_PAGE = frozenset({"architecture-tradeoffs"})
+"""Studies with an HTML page: it shows published rows."""
 _MEANINGLESS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "--again",
@@ -46,6 +48,9 @@ def ensure_consistent(study: str, given: Collection[str]) -> None:
     for option, what, meaningless in _MEANINGLESS:
         if option in given and not (what == _NO_TRAINING and "--again" in given):
             _ensure_none(option, what, [name for name in meaningless if name in given])
+    if "--html" in given and study not in _WITH_PAGE:
+        hint = "leave out --html; `--findings FILE` with --from writes a page of Markdown"
+        raise InputError(f"{study} has no HTML page", place="--html", hint=hint)
     if "--findings" in given and "--from" not in given:
         raise InputError(
             "the page of findings is made from the kept records of the whole study",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
@@ -29,6 +29,11 @@ def answers_view(study: Study, sweeps: Mapping[str, SweepResults], console: Cons
     """
     sections = [claim_section(judge(claim, sweeps), sweeps) for claim in claims_of(study)]
     sections += [question_section(question, sweeps) for question in questions_of(study)]
+    return sections_view(sections, console)
+
+
+def sections_view(sections: Sequence[Section], console: Console) -> RenderableType:
+    """Findings one after the other."""
     return Group(*(_section(each, console) for each in sections))
 
 

@@ -35,17 +35,26 @@ class Admitted(Mapping[str, SweepResults]):
         return len(self.counted)
 
 
-def admit(identities: Mapping[str, str], sweeps: Mapping[str, SweepResults], seeds: int | None = None) -> Admitted:
+def admit(
+    identities: Mapping[str, str],
+    sweeps: Mapping[str, SweepResults],
+    seeds: int | None = None,
+    runs_per_seed: Mapping[str, int] | None = None,
+) -> Admitted:
     """Take what counts of the sweeps that were found.
 
     Args:
         identities: of the study's own specs, by sweep name; sweeps of other names are none of the study's.
         sweeps: what was found, by name. What it has already left out stays left out.
         seeds: count seeds 0 … seeds - 1 only, and ask for all of these; default: those of each sweep's spec.
+        runs_per_seed: of sweeps that have several seeds for each of these.
     """
+    each_has = runs_per_seed or {}
     named = {name: results for name, results in sweeps.items() if name in identities}
     counted = {
-        name: _of_seeds(results, seeds) for name, results in named.items() if identity(results.spec) == identities[name]
+        name: _of_seeds(results, seeds and seeds * each_has.get(name, 1))
+        for name, results in named.items()
+        if identity(results.spec) == identities[name]
     }
     foreign = {name: _reason(name, results, identities) for name, results in named.items() if name not in counted}
     return Admitted(counted, {**_left_out(sweeps), **foreign})

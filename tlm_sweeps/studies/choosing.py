@@ -15,6 +15,7 @@ from tlm_sweeps.studies.claims import Claim
 from tlm_sweeps.studies.kept import read_kept
 from tlm_sweeps.studies.published import Answer, Study
 from tlm_sweeps.studies.questions import Question
+from tlm_sweeps.studies.tiny import TINY
 from tlm_sweeps.studies.tradeoffs import TRADEOFFS
 from tlm_sweeps.studies.tradeoffs_claims import CLAIMS
 from tlm_sweeps.studies.tradeoffs_questions import QUESTIONS
@@ -24,10 +25,11 @@ _ANSWERS = (
     *(Answer(claim.name, claim.sweeps) for claim in CLAIMS),
     *(Answer(f"Q{question.number}", question.sweeps) for question in QUESTIONS),
 )
-_GROUPS = (("claims", "A"), ("questions", "Q"))
+_GROUPS = (("claims", "AB"), ("questions", "Q"))
+"""Words that stand for all keys of a study that begin with one of these letters."""
 _SHORT_KEY = 2
 """Letters of keys such as `3`, `A1` and `Q7`: each is near to all others, so none of them is guessed at."""
-STUDIES = (replace(TRADEOFFS, answers=_ANSWERS),)
+STUDIES = (replace(TRADEOFFS, answers=_ANSWERS), TINY)
 """All whose published numbers are here."""
 
 
@@ -36,8 +38,8 @@ def study_of(name: str, keys: Sequence[str] = ()) -> Study:
 
     Args:
         name: the study's.
-        keys: of tables, claims (`A1`) and questions (`Q1`), in capitals or not; `claims` and `questions` stand for all
-            of theirs.
+        keys: of tables, claims (`A1`, `B1`) and questions (`Q1`), in capitals or not; `claims` and `questions` stand
+            for all of theirs.
 
     Raises:
         InputError: for a name or a key that does not exist.
@@ -73,8 +75,8 @@ def specs_of(study: Study, folder: Path | None = None, seeds: int | None = None)
         InputError: when the folder is none, or a spec is not found, there twice, or cannot be read.
     """
     place = folder or _specs_folder(study)
-    overrides = [] if seeds is None else [f"seeds={seeds}"]
-    return [load_sweep(path, overrides) for path in _spec_files(study, place)]
+    paths = zip(study.sweeps, _spec_files(study, place), strict=True)
+    return [load_sweep(path, [] if seeds is None else [f"seeds={study.seeds_of(name, seeds)}"]) for name, path in paths]
 
 
 def kept_sweeps(study: Study, folder: Path) -> dict[str, SweepResults]:
@@ -103,7 +105,8 @@ def _keys_of(asked: str, study: Study) -> list[str]:
         InputError: it stands for none.
     """
     keys = [part.key for part in (*study.tables, *study.answers)]
-    groups = {word: [each.key for each in study.answers if each.key[0] == first] for word, first in _GROUPS}
+    found = {word: [each.key for each in study.answers if each.key[0] in letters] for word, letters in _GROUPS}
+    groups = {word: members for word, members in found.items() if members}
     meant = {key.lower(): [key] for key in keys} | groups
     if asked.lower() in meant:
         return meant[asked.lower()]

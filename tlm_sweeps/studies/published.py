@@ -115,6 +115,8 @@ class Study:
     answers: tuple[Answer, ...] = ()
     identities: Mapping[str, str] = field(default_factory=dict)
     """Of the specs that our runs of it were made by, by sweep name (`spec.identity`). Runs of others do not count."""
+    runs_per_seed: Mapping[str, int] = field(default_factory=dict)
+    """Seeds that a sweep has for each seed of the study, by sweep name, where it is not one: members of committees."""
 
     @property
     def cells(self) -> Iterator[tuple[Table, Cell]]:
@@ -125,6 +127,10 @@ class Study:
     def sweeps(self) -> tuple[str, ...]:
         """Names of all its sweeps, in the order of the tables and answers."""
         return tuple(dict.fromkeys(name for part in (*self.tables, *self.answers) for name in part.sweeps))
+
+    def seeds_of(self, sweep: str, seeds: int) -> int:
+        """Seeds that a sweep has where the study is asked for so many."""
+        return seeds * self.runs_per_seed.get(sweep, 1)
 
     def only(self, keys: Sequence[str]) -> Study:
         """The study with some of its tables and answers, in its own order; with all where no key is given."""

@@ -1,0 +1,78 @@
+"""`reproduce tiny-language-models` from kept records: claims, committees, a page; and options that mean nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.studies.tiny_runs import committees_of, scaled_study
+from tlm_sweeps.studies.kept import keep
+from tlm_sweeps.studies.kept_committees import keep_committee
+
+Tlm = Callable[..., Any]
+STUDY = "tiny-language-models"
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """Records of the whole scaled study, where pre-training brings a tenth and committees a little."""
+    folder = tmp_path / "records" / STUDY
+    sweeps = scaled_study(lambda _task, spec, seed: 0.5 + 0.1 * bool(spec.get("start_from")) + 0.001 * (seed % 3))
+    for results in sweeps.values():
+        keep(results, folder)
+    for number, document in enumerate(committees_of(sweeps, lambda _, replicate: 0.01 + 0.001 * replicate)):
+        keep_committee(document, f"committee-{number}", folder)
+    return tmp_path / "records"
+
+
+def test_kept_records_give_every_claim_with_intervals_and_every_committee(tlm: Tlm, kept: Path):
+    told = tlm("reproduce", STUDY, "--from", kept, "--json")
+    assert (told.code, told.err) == (0, "")
+    document = json.loads(told.out)
+    verdicts = {each["name"]: [setting["verdict"] for setting in each["settings"]] for each in document["claims"]}
+    assert verdicts["B1"] == ["holds", "holds"]
+    assert verdicts["B4"] == ["holds", "does not hold"]
+    quantity = document["claims"][0]["settings"][0]["quantities"][0]
+    assert quantity["interval"] == pytest.approx([0.1, 0.1])
+    assert len(document["committees"]) == 9
+    assert {"n_params", "forward_flops", "pretraining_flops"} <= document["committees"][0]["committee"].keys()
+    assert document["committees"][0]["latency"]["timings"]
+
+
+def test_one_claim_is_told_alone_and_called_scaled(tlm: Tlm, kept: Path):
+    told = tlm("reproduce", STUDY, "--from", kept, "--table", "B2")
+    assert told.code == 0
+    assert "B2" in told.out
+    assert "scaled" in told.out
+    assert "B1 " not in told.out
+
+
+def test_findings_are_written_from_the_records(tlm: Tlm, kept: Path, tmp_path: Path):
+    page = tmp_path / "findings.md"
+    assert tlm("reproduce", STUDY, "--from", kept, "--findings", page).code == 0
+    text = page.read_text()
+    assert "## In short" in text
+    assert "| shallow | **holds** |" in text
+
+
+def test_a_page_that_there_is_not_is_refused(tlm: Tlm, kept: Path):
+    refused = tlm("reproduce", STUDY, "--from", kept, "--html", "page.html")
+    assert refused.code == 2
+    assert "no HTML page" in refused.err
+
+
+def test_a_run_that_began_with_others_weights_is_not_made_again_alone(tlm: Tlm, kept: Path):
+    refused = tlm("reproduce", STUDY, "--from", kept, "--again", "tiny-scaled-ag-news-members-0001-s0")
+    assert refused.code == 2
+    assert "began with the weights of" in refused.err
+
+
+def test_a_damaged_committee_is_one_clear_message(tlm: Tlm, kept: Path):
+    (kept / STUDY / "committees" / "committee-0.json").write_text("{}")
+    refused = tlm("reproduce", STUDY, "--from", kept)
+    assert refused.code == 2
+    assert "the kept committee cannot be read" in refused.err

@@ -1,0 +1,80 @@
+"""What the scaled second study's runs measured: accuracies by seed, token overlaps, what pre-training has cost."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tlm_sweeps.report.certainty import Estimate, estimate
+from tlm_sweeps.report.sources import SweepResults
+from tlm_sweeps.runs.record import Record
+from tlm_sweeps.studies.arms import Arm
+from tlm_sweeps.studies.sides import measure
+
+
+@dataclass(frozen=True)
+class Accuracies:
+    """Test accuracies of an arm's complete runs."""
+
+    label: str
+    by_seed: Mapping[int, float]
+    """Shares between 0 and 1."""
+    records: tuple[Record, ...]
+    """The runs that have them."""
+    n_asked: int
+    n_failed: int
+    missing: str
+    """Why nothing may be judged yet; empty where it may."""
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """Mean over seeds with its 95 % interval; None without a run."""
+        return estimate(list(self.by_seed.values())) if self.by_seed else None
+
+    @property
+    def pretraining_flops(self) -> float | None:
+        """Matmul FLOPs behind a run's first weights, mean; None where a run began with random ones."""
+        spent = [each.started_from.train_flops.get("matmul") for each in self.records if each.started_from]
+        known = [flops for flops in spent if flops is not None]
+        return statistics.fmean(known) if known and len(known) == len(self.records) else None
+
+    def overlap(self, measure_name: str) -> float | None:
+        """Overlap of the task's tokens with the pre-training passages; None where no run says.
+
+        Args:
+            measure_name: a field of `compute.encoder_facts.TokenOverlap`.
+        """
+        known = {each.provenance.corpus.get("overlap", {}).get(measure_name) for each in self.records}
+        return next(iter(known)) if len(known) == 1 else None
+
+
+def accuracies(arm: Arm, sweeps: Mapping[str, SweepResults]) -> Accuracies:
+    """What an arm's runs say, as far as there are any.
+
+    Raises:
+        InputError: when two runs of one seed answer to the arm.
+    """
+    measured = measure(arm, sweeps)
+    scored = [record for record in measured.records if record.test_scores is not None]
+    by_seed = {each.seed: each.test_scores.accuracy for each in scored if each.test_scores is not None}
+    missing = measured.missing or measured.unfinished
+    if not missing and not by_seed:
+        missing = f"no run of {arm.sweep} has test scores for {arm.label}"
+    return Accuracies(arm.label, by_seed, tuple(scored), measured.n_asked, measured.n_failed, missing)
+
+
+def slopes(by_size: Mapping[int, Mapping[int, float]]) -> dict[int, float]:
+    """Least-squares slope over log2 of the size, by seed that every size has: per doubling.
+
+    >>> slopes({1: {0: 0.5}, 4: {0: 0.7}, 16: {0: 0.9}})
+    {0: 0.1}
+    """
+    common = set.intersection(*(set(each) for each in by_size.values()))
+    xs = [math.log2(size) for size in by_size]
+    return {seed: round(_slope(xs, [each[seed] for each in by_size.values()]), 12) for seed in sorted(common)}
+
+
+def _slope(xs: list[float], ys: list[float]) -> float:
+    return statistics.linear_regression(xs, ys).slope

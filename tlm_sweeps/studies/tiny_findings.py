@@ -1,0 +1,105 @@
+"""The page of findings of the scaled second study. Every number and every verdict on it is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tlm_sweeps.report.views import Row, Table
+from tlm_sweeps.studies.quantity_claims import QuantityClaimAnswer
+from tlm_sweeps.studies.sections import Section
+from tlm_sweeps.studies.tiny import TINY, TinyReproduction
+from tlm_sweeps.studies.tiny_document import SCALE
+from tlm_sweeps.studies.tiny_sections import sections
+from tlm_sweeps.studies.wording import join
+
+RECORDS = f"records/{TINY.name}"
+"""Where the repository keeps the records, seen from the page."""
+_LIMITS = (
+    "Every number is scaled: nothing is said of BERT-6 at width 768, of 90,000 articles or of 50 epochs.",
+    "The study's accuracies could not be read: claims are tested, numbers are not compared.",
+    "`Within noise` and `not shown` mean that so many seeds cannot tell, not that two are equal.",
+    "One labelled sample serves all seeds, so the intervals leave out what another sample would give.",
+    "Learning rates were not tuned for each size and task.",
+)
+
+
+def write_tiny_findings(found: TinyReproduction, path: Path) -> Path:
+    """Write the page.
+
+    Raises:
+        InputError: when two runs of one seed answer to an arm.
+    """
+    path.write_text(tiny_findings(found), encoding="utf-8", newline="\n")
+    return path
+
+
+def tiny_findings(found: TinyReproduction) -> str:
+    """The page, as Markdown; the same records make the same page.
+
+    Raises:
+        InputError: when two runs of one seed answer to an arm.
+    """
+    parts = [
+        _head(),
+        "## In short",
+        markdown(_verdicts(found.answers)),
+        "## Claims and what they rest on",
+        *(_section(each, found) for each in sections(found)),
+        "## Limits",
+        "\n".join(f"- {each}" for each in (_runs(found), *_LIMITS, *_left_out(found))),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown(table: Table) -> str:
+    """A table in Markdown: words to the left, numbers to the right."""
+    aligned = [":--" if name in table.words else "--:" for name in table.columns]
+    rows = [table.columns, aligned, *(row.cells for row in table.rows)]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([f"*{table.caption}*", "", *lines] if table.caption else lines)
+
+
+def _head() -> str:
+    command = f"tlm-sweeps reproduce {TINY.name} --from records --findings FILE"
+    return (
+        f"# Findings: {TINY.title}\n\n*{TINY.title}* ({TINY.source}), its claims asked of a {SCALE}. This page is "
+        f"computed from [{RECORDS}]({RECORDS}) by `{command}`. The [rules](docs/decisions/0017-second-study.md) were "
+        "written down before any encoder was fine-tuned: a quantity for each seed that is positive where the claim is "
+        "right, its mean with a 95 % interval in percentage points of test accuracy, p of a t-test over seeds, "
+        "corrected by Holm over the tasks; below three seeds nothing is judged."
+    )
+
+
+def _verdicts(answers: Sequence[QuantityClaimAnswer]) -> Table:
+    rows = tuple(
+        Row((f"{answer.claim.name}: {answer.claim.says}", each.setting.words, f"**{each.verdict}**"))
+        for answer in answers
+        for each in answer.settings
+    )
+    columns = ("claim", "setting", "verdict (scaled)")
+    return Table("", columns, rows, words=frozenset(columns))
+
+
+def _section(section: Section, found: TinyReproduction) -> str:
+    links = join([_link(name, found) for name in section.sweeps])
+    said = [f"- {each}" for each in (*section.sentences, *([f"Records: {links}."] if links else []))]
+    return "\n\n".join([f"### {section.heading}", "\n".join(said), *map(markdown, section.tables)])
+
+
+def _link(name: str, found: TinyReproduction) -> str:
+    if name not in found.sweeps:
+        return f"{name} ({'left out' if name in found.sweeps.left_out else 'not run yet'})"
+    return f"[{name.removeprefix('tiny-scaled-')}]({RECORDS}/{name}.json)"
+
+
+def _runs(found: TinyReproduction) -> str:
+    records = [record for each in found.own_sweeps for record in each.records]
+    complete = [record for record in records if record.state == "complete"]
+    devices = sorted({record.provenance.device for record in complete})
+    failed = sum(record.state == "failed" for record in records)
+    return f"{len(complete)} runs on {join(devices)}, {failed} failed." if complete else "Nothing is run yet."
+
+
+def _left_out(found: TinyReproduction) -> tuple[str, ...]:
+    return tuple(f"Not counted: {reason}." for reason in found.sweeps.left_out.values())

@@ -1,0 +1,224 @@
+"""The scaled second study as sections of a page or a terminal: claims, what lies under them, committees, sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tlm_sweeps.report.certainty import Estimate
+from tlm_sweeps.report.views import Row, Table
+from tlm_sweeps.studies.quantities import Judged
+from tlm_sweeps.studies.quantity_claims import QuantityClaimAnswer, QuantitySettingAnswer
+from tlm_sweeps.studies.sections import Section, filled
+from tlm_sweeps.studies.tiny import TinyReproduction
+from tlm_sweeps.studies.tiny_arms import SIZES, TASKS, deep, deep_random, shallow, shallow_random
+from tlm_sweeps.studies.tiny_claims import OVERLAPS
+from tlm_sweeps.studies.tiny_committee_claim import (
+    ARRANGEMENTS,
+    lead_of,
+    relative_latency,
+    relative_pretraining,
+)
+from tlm_sweeps.studies.tiny_committees import Seated
+from tlm_sweeps.studies.tiny_evidence import Accuracies, accuracies
+from tlm_sweeps.studies.tiny_published import MODELS
+from tlm_sweeps.studies.wording import NOTHING, join, p_in_words, seeds_in_words, sentence
+from tlm_sweeps.units import format_count, format_flops
+
+_COLUMNS = ("setting", "task", "what", "points, 95 %", "p", "seeds", "verdict")
+_WORDS = frozenset({"setting", "task", "what", "verdict", "model", "after", "rule"})
+_BATCHES = (1, 32)
+
+
+def sections(found: TinyReproduction) -> tuple[Section, ...]:
+    """Every claim that is asked for, then what all of them rest on.
+
+    Raises:
+        InputError: when two runs of one seed answer to an arm.
+    """
+    tables = (_accuracy_table(found), _committee_table(found.committees), _latency_table(found.committees))
+    said = ("All numbers are of the scaled study: width 128, 64 positions, 8,192 pieces, three passes",)
+    names = found.study.sweeps
+    below = Section("What the claims rest on (scaled)", tuple(map(sentence, said)), _with_rows(tables), names)
+    return (*(_claim_section(each) for each in found.answers), below, _sizes())
+
+
+def _claim_section(answer: QuantityClaimAnswer) -> Section:
+    said = [f"Asked: {answer.claim.about}.", *(_setting_sentence(each) for each in answer.settings)]
+    rows = [_row(judged, join(settings)) for judged, settings in _with_settings(answer)]
+    tables = _with_rows([filled(Table("", _COLUMNS, tuple(rows), words=_WORDS))])
+    return Section(answer.heading, tuple(said), tables, answer.claim.sweeps)
+
+
+def _with_settings(answer: QuantityClaimAnswer) -> list[tuple[Judged, list[str]]]:
+    """Every quantity that has a value, once, with the settings that ask for it."""
+    found: dict[str, tuple[Judged, list[str]]] = {}
+    for each in answer.settings:
+        words = each.setting.words
+        for group, name in ((each.judged, words), (each.beside, f"{words}, beside")):
+            for judged in group:
+                if judged.quantity.values:
+                    found.setdefault(repr(judged), (judged, []))[1].append(name)
+    return list(found.values())
+
+
+def _setting_sentence(answer: QuantitySettingAnswer) -> str:
+    setting = answer.setting
+    conditions = join([each.words for each in setting.conditions if each.is_met is not None])
+    if answer.verdict == "not run":
+        return sentence(f"{setting.words}: not run: {join(answer.missing)}", conditions, setting.note)
+    agrees = "in the order of the claim" if all(each.verdict == "holds" for each in answer.judged) else ""
+    at_best = sentence(agrees, setting.at_best) if setting.at_best else ""
+    return sentence(f"{setting.words}: {answer.verdict} ({answer.counted})", conditions, at_best, setting.note)
+
+
+def _row(judged: Judged, setting: str) -> Row:
+    quantity = judged.quantity
+    cells = (
+        setting,
+        quantity.label,
+        quantity.says + (f" (may lack {100 * quantity.margin:g})" if quantity.margin else ""),
+        in_points(quantity.estimate),
+        p_in_words(judged.corrected_p),
+        seeds_in_words(len(quantity.values), quantity.n_asked),
+        judged.verdict,
+    )
+    return Row(cells)
+
+
+def in_points(found: Estimate | None) -> str:
+    """A difference of accuracies in percentage points, with its interval.
+
+    >>> in_points(Estimate(0.05, 0.025, 3)), in_points(Estimate(-0.05, None, 1)), in_points(None)
+    ('+5.00 (+2.50 to +7.50)', '-5.00 (one seed)', '–')
+    """
+    if found is None:
+        return NOTHING
+    mean = f"{100 * found.mean:+.2f}"
+    if found.interval is None:
+        return f"{mean} (one seed)"
+    low, high = found.interval
+    return f"{mean} ({100 * low:+.2f} to {100 * high:+.2f})"
+
+
+def _accuracy_table(found: TinyReproduction) -> Table:
+    """Accuracy, gain, errors removed and overlap of every encoder on every task."""
+    rows: list[Row] = []
+    for task in TASKS:
+        for arm_of, random_arm in ((deep, deep_random), (shallow, shallow_random)):
+            random = accuracies(random_arm(task), found.sweeps)
+            arms = [random, *(accuracies(arm_of(task, size), found.sweeps) for size in SIZES)]
+            rows += [_accuracy_row(task.name, each, random) for each in arms if each.by_seed]
+    columns = ("task", "model", "accuracy, %", "gain, points", "errors removed, %", *OVERLAPS.values(), "seeds")
+    caption = "Test accuracy, what pre-training brings, and the overlap of tokens (scaled)"
+    return Table(caption, columns, tuple(rows), words=_WORDS)
+
+
+def _accuracy_row(task: str, each: Accuracies, random: Accuracies) -> Row:
+    ours, twin = each.estimate, random.estimate
+    gain = ours.mean - twin.mean if ours and twin and each is not random else None
+    removed = gain / (1 - twin.mean) if gain is not None and twin and twin.mean < 1 else None
+    overlaps = [None if each is random else each.overlap(name) for name in OVERLAPS]
+    cells = (
+        task,
+        each.label,
+        NOTHING if ours is None else _percent(ours),
+        NOTHING if gain is None else f"{100 * gain:+.2f}",
+        NOTHING if removed is None else f"{100 * removed:.1f}",
+        *(NOTHING if overlap is None else f"{overlap:.4f}" for overlap in overlaps),
+        seeds_in_words(len(each.by_seed), each.n_asked),
+    )
+    return Row(cells)
+
+
+def _percent(found: Estimate) -> str:
+    half = "" if found.half_width is None else f" ± {100 * found.half_width:.2f}"
+    return f"{100 * found.mean:.2f}{half}"
+
+
+def _committee_table(found: Sequence[Seated]) -> Table:
+    """Every committee beside the deep encoder of its replicate: accuracy and what it costs."""
+    columns = (
+        *("task", "replicate", "committee, %", "deep, %", "lead, points", "pre-training FLOPs", "× deep"),
+        *("FLOPs a prediction", "× deep ", "parameters", "× deep  "),
+    )
+    caption = "Committees by their mean logit, beside the deep encoder (scaled)"
+    return Table(caption, columns, tuple(map(_committee_row, found)), words=_WORDS)
+
+
+def _committee_row(each: Seated) -> Row:
+    document, beside = each.document, each.document.against[0]
+    answer = next(one for one in document.answers if one.rule == "mean logit")
+    ours = document.committee
+    cells = (
+        each.seats.task.name,
+        str(each.seats.replicate),
+        f"{100 * answer.test.accuracy:.2f}",
+        f"{100 * beside.runs[0].test.accuracy:.2f}",
+        f"{100 * lead_of(document, 'mean logit'):+.2f}",
+        format_flops(ours.pretraining_flops.get("matmul", 0)),
+        _times(relative_pretraining(document)),
+        format_flops(ours.forward_flops),
+        _times(ours.forward_flops / beside.forward_flops),
+        format_count(ours.n_params),
+        _times(ours.n_params / beside.n_params),
+    )
+    return Row(cells)
+
+
+def _latency_table(found: Sequence[Seated]) -> Table:
+    """Median times, and how many times the deep encoder's on as many cores they are."""
+    rows = [
+        Row((each.seats.task.name, str(each.seats.replicate), *_milliseconds(each), *_relative(each)))
+        for each in found
+        if each.document.latency
+    ]
+    arranged = [f"{arrangement}, batch {batch}" for batch in _BATCHES for arrangement in ARRANGEMENTS]
+    columns = (
+        "task",
+        "replicate",
+        "deep, ms, batch 1",
+        "deep, ms, batch 32",
+        *(f"× deep, {each}" for each in arranged),
+    )
+    return Table(f"How long a committee takes (scaled); {_device(found)}", columns, tuple(rows), words=_WORDS)
+
+
+def _milliseconds(each: Seated) -> list[str]:
+    """The deep encoder's time on one core."""
+    timings = each.document.latency.timings if each.document.latency else ()
+    alone = {one.batch_size: one.median_seconds for one in timings if (one.arrangement, one.n_threads) == ("alone", 1)}
+    return [f"{1e3 * alone[batch]:.2f}" if batch in alone else NOTHING for batch in _BATCHES]
+
+
+def _relative(each: Seated) -> list[str]:
+    return [
+        _times(relative_latency(each.document, arrangement, batch))
+        for batch in _BATCHES
+        for arrangement in ARRANGEMENTS
+    ]
+
+
+def _device(found: Sequence[Seated]) -> str:
+    devices = {each.document.latency.device for each in found if each.document.latency}
+    return f"times on {join(sorted(devices))}" if devices else "times were not measured"
+
+
+def _times(ratio: float | None) -> str:
+    return NOTHING if ratio is None else f"{ratio:.2g}"
+
+
+def _sizes() -> Section:
+    rows = tuple(
+        Row((each.label, *(f"{n:,}" for n in (each.n_params_encoder, each.n_params_masked, each.n_params_classifier))))
+        for each in MODELS
+    )
+    table = Table("", ("model", "encoder", "masked pieces", "64 labels"), rows, words=_WORDS)
+    said = (
+        "Parameters as published; `tlm-sweeps plan sweeps/tiny-language-models/full.yaml` gives the same, by test.",
+        "The study's accuracies could not be read, so none is compared. Its own sizes are not run.",
+    )
+    return Section("The study's own models (published; not run)", said, (table,), ())
+
+
+def _with_rows(tables: Sequence[Table]) -> tuple[Table, ...]:
+    return tuple(table for table in tables if table.rows)
