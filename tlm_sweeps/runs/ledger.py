@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from tlm_sweeps.compute.collecting import without_collecting
 from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.runs.ledger_lock import held
@@ -415,5 +417,11 @@ def _ensure_version(connection: sqlite3.Connection, folder: Path) -> None:
 
 
 def _record(state: State, text: str) -> Record:
-    record = Record.model_validate_json(text)
+    try:
+        record = Record.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        hint = "a ledger that was changed by other hands is not trained from: sweep again under a new name"
+        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise RunError(f"the ledger holds a record that cannot be read: {what}", hint=hint) from error
     return record if record.state == state else record.model_copy(update={"state": state})
