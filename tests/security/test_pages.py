@@ -28,7 +28,7 @@ def asked() -> Iterator[tuple[str, list[str]]]:
             self.end_headers()
             self.wfile.write(b"document.title = 'loaded'")
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the base class calls it
+        def log_request(self, *_: object) -> None:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Listener)
