@@ -11,7 +11,7 @@ PIP := $(PY) -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 help:
 	@echo "make sweep   train the quick start's sweep and write its report (a few minutes)"
-	@echo "make test    run every check: format, lint, types, import contract, tests (under ten minutes)"
+	@echo "make test    run every check: format, lint, types, import contract, tests (a quarter of an hour on two cores)"
 
 sweep: $(VENV)/.ready-run
 	@$(VENV)/bin/tlm-sweeps sweep sweeps/quickstart.yaml

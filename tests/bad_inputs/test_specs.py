@@ -152,10 +152,6 @@ def test_a_link_that_leads_nowhere_is_not_what_was_meant(tlm: Tlm, folder: Path)
     assert "did you mean `loops.txt`?" in tlm("plan", "tiny.yaml", "--set", "corpus={path: loop.txt}").err
 
 
-def test_a_set_that_cannot_be_loaded_is_asked_for_once_however_many_settings_name_it(tlm: Tlm, folder: Path):
-    assert tlm("plan", "tiny.yaml", "--set", "corpus={hub: owner/none}").err.count("loading owner/none") == 1
-
-
 @pytest.mark.parametrize(("content", "said"), FILES.values(), ids=FILES.keys())
 def test_a_file_that_is_no_spec_is_refused(tlm: Tlm, folder: Path, content: bytes | str, said: str):
     (folder / "bad.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())

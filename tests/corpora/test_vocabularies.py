@@ -160,6 +160,7 @@ except InputError as error:
 def opened_from(endpoint: str, home: Path, repository: str, **more: str) -> str:
     """What a process of its own says, whose Hub and whose Hugging Face cache are these."""
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    kept.pop("HF_HUB_OFFLINE", None)
     environment = {**kept, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_TELEMETRY": "1", **more}
     command = [sys.executable, "-c", OPEN, repository, COMMIT]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout

@@ -29,7 +29,7 @@ def in_peace(spec: Path) -> Path:
 def test_whatever_is_done_to_a_sweep_it_ends_as_if_nothing_had_happened(
     spec: Path, in_peace: Path, tmp_path: Path, seed: int
 ):
-    done = disturbed(spec, tmp_path, seed, faults=4)
+    done = disturbed(spec, tmp_path, seed, faults=3)
     broken, count = broken_promises(tmp_path / "disturbed", in_peace)
     assert not broken, (broken, done)
     assert count.runs == 8

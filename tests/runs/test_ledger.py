@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tlm_sweeps.errors import InputError, RunError
-from tlm_sweeps.runs.ledger import Lease, Ledger, Proposal, reading, writing
+from tlm_sweeps.runs.ledger import Lease, Ledger, Proposal, is_begun, reading, writing
 from tlm_sweeps.runs.record import Measurement, Provenance, Record, State
 
 NOW = "2026-01-01T00:00:00+00:00"
@@ -299,3 +299,16 @@ class Pool(RuleBasedStateMachine):
 
 TestPool = Pool.TestCase
 TestPool.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+
+
+def test_an_empty_ledger_that_a_kill_has_left_is_no_sweep_and_is_begun_anew(tmp_path: Path):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "ledger.sqlite").touch()
+    assert not is_begun(tmp_path / "s")
+    with pytest.raises(InputError, match="no sweep `s`"), reading(tmp_path / "s"):
+        pass
+    with writing(tmp_path / "s") as ledger:
+        ledger.set_meta({"spec": "{}"})
+    assert is_begun(tmp_path / "s")
+    with reading(tmp_path / "s") as ledger:
+        assert ledger.meta("spec") == "{}"

@@ -25,7 +25,8 @@ Tiny = Callable[..., SweepSpec]
 Swept = Callable[..., tuple[Record, ...]]
 
 SWEEP = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may have it ignored
 from contextlib import closing
 from pathlib import Path
 from tlm_sweeps.search.sweeping import sweep

@@ -369,15 +369,27 @@ def writing(folder: Path) -> Iterator[Ledger]:
             connection.close()
 
 
+def is_begun(folder: Path) -> bool:
+    """Whether a sweep has a ledger that can be read: a kill may leave an empty one, which its command begins anew."""
+    if not (folder / FILE).exists():
+        return False
+    connection = _connected_to_read(folder)
+    try:
+        return connection.execute("PRAGMA user_version").fetchone() != (0,)
+    except sqlite3.DatabaseError:
+        return True  # whoever reads it will say what is wrong
+    finally:
+        connection.close()
+
+
 @contextmanager
 def reading(folder: Path) -> Iterator[Ledger]:
     """Open the ledger of a sweep read-only; the sweep may be running."""
-    path = folder / FILE
-    if not path.exists():
+    if not is_begun(folder):
         raise InputError(
             f"no sweep `{folder.name}` in {folder.parent}", hint="`tlm-sweeps list` shows the sweeps there are"
         )
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
+    connection = _connected_to_read(folder)
     try:
         _ensure_version(connection, folder)
         yield Ledger(connection, folder)
@@ -385,6 +397,10 @@ def reading(folder: Path) -> Iterator[Ledger]:
         raise _unusable(folder, error) from error
     finally:
         connection.close()
+
+
+def _connected_to_read(folder: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{(folder / FILE).resolve().as_uri()}?mode=ro", uri=True, timeout=30)
 
 
 def _unusable(folder: Path, error: sqlite3.DatabaseError) -> RunError:

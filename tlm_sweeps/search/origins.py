@@ -18,7 +18,7 @@ from tlm_sweeps.compute.facts import CorpusFacts
 from tlm_sweeps.compute.planning import FactsOf, PlannedTrial
 from tlm_sweeps.errors import InputError, Problem, did_you_mean, nearest
 from tlm_sweeps.runs.folders import sweep_names
-from tlm_sweeps.runs.ledger import reading
+from tlm_sweeps.runs.ledger import is_begun, reading
 from tlm_sweeps.runs.record import Record, StartedFrom
 from tlm_sweeps.spec.chaining import START_FROM
 from tlm_sweeps.spec.experiment import ExperimentSpec
@@ -94,7 +94,8 @@ class Origins:
 
     def _records_of(self, sweep: str) -> tuple[Record, ...]:
         if sweep not in self._records:
-            there, planned = sweep_names(self._runs), self._to_come.get(sweep, ())
+            there = [name for name in sweep_names(self._runs) if is_begun(self._runs / name)]
+            planned = self._to_come.get(sweep, ())
             if sweep not in there and sweep in self._to_come:
                 return planned
             if sweep not in there:

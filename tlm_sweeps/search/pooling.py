@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tlm_sweeps.errors import InputError
-from tlm_sweeps.runs.folders import sweep_names
-from tlm_sweeps.runs.ledger import Ledger, reading
+from tlm_sweeps.runs.ledger import Ledger, is_begun, reading
 from tlm_sweeps.spec.chaining import SharedTotal, total_of
 from tlm_sweeps.spec.sweep import SweepSpec
 from tlm_sweeps.units import format_flops
@@ -40,7 +39,7 @@ def total_in(ledger: Ledger, spec: SweepSpec) -> int | None:
 
 def used_flops(runs: Path, name: str) -> int:
     """What a sweep has been charged and has reserved; 0 for one that has not begun."""
-    if name not in sweep_names(runs):
+    if not is_begun(runs / name):
         return 0
     with reading(runs / name) as ledger:
         return ledger.spent_flops() + ledger.reserved_flops()

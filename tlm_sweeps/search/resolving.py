@@ -20,7 +20,7 @@ from tlm_sweeps.compute.planning import (
     takes_cells_in_order,
 )
 from tlm_sweeps.errors import InputError, Problem
-from tlm_sweeps.runs.ledger import FILE, reading
+from tlm_sweeps.runs.ledger import is_begun, reading
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.search.origins import Origins, Unresolved
 from tlm_sweeps.search.trials import is_over
@@ -95,7 +95,7 @@ def _to_come(spec: SweepSpec, number: int, planned: PlannedTrial, seed: int) -> 
 
 
 def _records(folder: Path) -> tuple[Record, ...]:
-    if not (folder / FILE).exists():
+    if not is_begun(folder):
         return ()
     with reading(folder) as ledger:
         return ledger.records()

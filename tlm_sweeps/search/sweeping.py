@@ -16,7 +16,7 @@ from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs import provenance
 from tlm_sweeps.runs.folders import sweep_folder
-from tlm_sweeps.runs.ledger import FILE, Ledger, reading, writing
+from tlm_sweeps.runs.ledger import Ledger, is_begun, reading, writing
 from tlm_sweeps.search.checkpoint_interval import checkpoint_seconds
 from tlm_sweeps.search.continuing import changes_since, seeds_hint
 from tlm_sweeps.search.coordinator import Coordinator
@@ -119,7 +119,7 @@ def ensure_startable(loaded: LoadedSweep, runs: Path, facts_of: FactsOf) -> None
     ensure_not_launched(folder)
     ensure_feasible(spec, facts_of)
     ensure_resolved(spec, folder, facts_of, [link.spec for link in loaded.links])
-    if (folder / FILE).exists():
+    if is_begun(folder):
         with reading(folder) as ledger:
             _ensure_same(spec, ledger, facts_of)
 
