@@ -75,6 +75,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, name: str, told: dict[str, Any]) -> None:
         def answer() -> bytes:
+            if self.path.startswith("/sdk/otel/"):  # the client on its own health, without a key, after a while
+                return b"{}"
             self._check_key()
             match self.path.strip("/").split("/"):
                 case ["graphql"]:

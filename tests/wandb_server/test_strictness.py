@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import urllib.error
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -40,6 +41,15 @@ def test_refused(server, request_, said):
 
     assert said in str(refused.value)
     assert [said in refusal.message for refusal in server.state.refusals] == [True]
+
+
+def test_what_a_client_says_of_its_own_health_needs_no_key(server):
+    """wandb-core says it a minute after its start, so only tests on a slow machine meet it."""
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
+    connection.request("POST", "/sdk/otel/v1/metrics", body=b"metrics")
+    assert connection.getresponse().status == 200
+    connection.close()
+    assert server.state.refusals == []
 
 
 def test_an_entity_must_be_named_where_the_user_has_no_own(server):
