@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.errors import InputError, RunError
@@ -33,8 +33,6 @@ FACTS = "scheduler.json"
 LOG = "scheduler.log"
 _STEP_SECONDS = 15.0
 """What the scheduler gets to finish the step it is at, and then once more to leave."""
-_held: list[TextIO] = []
-"""Locks of this process: a file that is closed lets go."""
 _TEXT = '''\
 """The search of a W&B sweep. `wandb sweep-scheduler` imports this file and must be started in its folder."""
 
@@ -216,12 +214,11 @@ def _data_dir(folder: Path) -> Path | None:
 
 def _hold(lock: Path) -> None:
     """Keep other schedulers of a sweep away until this process ends: two of them propose everything twice."""
-    file = lock.open("a", encoding="utf-8")
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)  # never closed, but by the end of the process
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.close()
+        os.close(descriptor)
         raise InputError(
             "another scheduler drives this W&B sweep", place=str(lock), hint="leave it to that one, or end it first"
         ) from None
-    _held.append(file)
