@@ -44,14 +44,15 @@ def broken_promises(folder: Path, in_peace: Path) -> tuple[list[str], Count]:
             broken += _of_result(row, record, json.loads(peaceful[row["trial"], row["seed"]]["record"]))
             broken += _of_files(folder / row["run_id"], _steps(folder, row["run_id"]))
         elif row["state"] != "failed" or deaths.get(row["run_id"], 0) <= RETRIES:
-            broken.append(f"{row['run_id']} is {row['state']} ({record['reason']}) after {deaths} deaths")
+            died = deaths.get(row["run_id"], 0)
+            broken.append(f"{row['run_id']} is {row['state']} ({record['reason']}) after {died} deaths")
     charged, reserved = sum(row["charged"] for row in rows), sum(row["reserved"] for row in rows)
     spent = sum(
         json.loads(row["record"])["train_flops"]["matmul"] for row in rows if row["state"] in ("complete", "failed")
     )
     if reserved:
         broken.append(f"{reserved} FLOPs stay reserved")
-    if charged < spent and not deaths:
+    if charged < spent:
         broken.append(f"{charged} FLOPs are charged, but the records spent {spent}")
     failed = sum(row["state"] == "failed" for row in rows)
     return broken, Count(len(rows), failed, sum(deaths.values()), charged - spent)

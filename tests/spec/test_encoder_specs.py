@@ -113,6 +113,15 @@ def test_fields_of_encoders_leave_the_fingerprints_of_other_experiments_as_they_
     assert "masking" not in data["training"]
 
 
+def assert_explained(file: Path, place: str, hint: str) -> None:
+    """One problem, at its place, with its hint."""
+    with pytest.raises(InputError) as refused:
+        load_sweep(file)
+    (problem,) = refused.value.problems
+    assert problem.place.endswith(place)
+    assert hint in problem.hint
+
+
 @pytest.mark.parametrize(
     ("line", "place", "hint"),
     [
@@ -131,11 +140,7 @@ def test_a_task_that_cannot_be_is_explained(line: str, place: str, hint: str, tm
         "  training: {predict: label, windows: shuffled, epochs: 1}\n",
         encoding="utf-8",
     )
-    with pytest.raises(InputError) as refused:
-        load_sweep(file)
-    (problem,) = refused.value.problems
-    assert problem.place.endswith(place)
-    assert hint in problem.hint
+    assert_explained(file, place, hint)
 
 
 @pytest.mark.parametrize(
@@ -154,8 +159,4 @@ def test_a_vocabulary_that_cannot_be_is_explained(pieces: str, place: str, hint:
         "  training: {predict: masked, windows: shuffled, epochs: 1}\n",
         encoding="utf-8",
     )
-    with pytest.raises(InputError) as refused:
-        load_sweep(file)
-    (problem,) = refused.value.problems
-    assert problem.place.endswith(place)
-    assert hint in problem.hint
+    assert_explained(file, place, hint)

@@ -8,32 +8,20 @@ from typing import TYPE_CHECKING
 from tlm_sweeps.cli.following import follow
 
 if TYPE_CHECKING:
+    from tlm_sweeps.cli.machinery import Machinery
     from tlm_sweeps.search.progress import SweepProgress
     from tlm_sweeps.spec.loading import LoadedSweep
 
 
 def follow_links(
-    loaded: LoadedSweep,
-    *,
-    argv: tuple[str, ...],
-    workers: str,
-    device: str,
-    stack: int | None,
-    runs_dir: Path | None,
-    data_dir: Path | None,
-    no_report: bool,
-    json: bool,
+    loaded: LoadedSweep, machinery: Machinery, *, argv: tuple[str, ...], no_report: bool, json: bool
 ) -> None:
     """Run every sweep that comes before this one to its end; nothing is begun before all of them can be.
 
     Args:
         loaded: the sweep that they are run for.
+        machinery: how.
         argv: the command, for the records and for going on after an interrupt.
-        workers: as given to `--workers`.
-        device: as given to `--device`.
-        stack: as given to `--stack`.
-        runs_dir: as given to `--runs-dir`.
-        data_dir: as given to `--data-dir`.
         no_report: as given to `--no-report`.
         json: whether stdout gets events.
 
@@ -43,22 +31,11 @@ def follow_links(
     """
     if not loaded.links:
         return
-    _ensure_startable(loaded, runs_dir, data_dir)
+    _ensure_startable(loaded, machinery.runs_dir, machinery.data_dir)
     for number, link in enumerate(loaded.links, start=1):
         _say_turn(loaded, number, json=json)
-        last = follow(
-            link.spec,
-            link,
-            argv=argv,
-            workers=workers,
-            device=device,
-            stack=stack,
-            runs_dir=runs_dir,
-            data_dir=data_dir,
-            json=json,
-            within=loaded,
-        )
-        _say_end(last, runs_dir, no_report=no_report, json=json)
+        last = follow(link.spec, link, machinery, argv=argv, json=json, within=loaded)
+        _say_end(last, machinery.runs_dir, no_report=no_report, json=json)
     _say_turn(loaded, len(loaded.links) + 1, json=json)
 
 

@@ -15,6 +15,7 @@ from tlm_sweeps.cli.options import device_of, workers_of
 from tlm_sweeps.compute.gpus import gpus
 
 if TYPE_CHECKING:
+    from tlm_sweeps.cli.machinery import Machinery
     from tlm_sweeps.console.following import Show
     from tlm_sweeps.search.progress import SweepProgress
     from tlm_sweeps.spec.loading import LoadedSweep
@@ -24,13 +25,9 @@ if TYPE_CHECKING:
 def follow(
     spec: SweepSpec,
     loaded: LoadedSweep,
+    machinery: Machinery,
     *,
     argv: tuple[str, ...],
-    workers: str,
-    device: str,
-    stack: int | None = None,
-    runs_dir: Path | None,
-    data_dir: Path | None,
     json: bool,
     within: LoadedSweep | None = None,
 ) -> SweepProgress:
@@ -39,12 +36,8 @@ def follow(
     Args:
         spec: what to run: as loaded, or made from it.
         loaded: knows the lines of its fields.
+        machinery: how.
         argv: the command, for the records and for going on after an interrupt.
-        workers: as given to `--workers`.
-        device: as given to `--device`.
-        stack: as given to `--stack`.
-        runs_dir: as given to `--runs-dir`.
-        data_dir: as given to `--data-dir`.
         json: whether stdout gets events.
         within: the sweep at the end of the chain that it is run in; by default itself.
 
@@ -58,20 +51,21 @@ def follow(
     from tlm_sweeps.cli.locating import located
     from tlm_sweeps.runs.folders import runs_folder, sweep_names
 
-    runs = runs_folder(runs_dir)
+    runs, data_dir = runs_folder(machinery.runs_dir), machinery.data_dir
+    workers, device = workers_of(machinery.workers), device_of(machinery.device)
     view = _view(resumes=spec.name in sweep_names(runs), json=json)
     pictures = api.iter_sweep(
         spec,
         runs_dir=runs,
         data_dir=data_dir,
-        workers=workers_of(workers),
-        device=device_of(device),
-        stack=stack,
+        workers=workers,
+        device=device,
+        stack=machinery.stack,
         argv=argv,
         shared=(within or loaded).totals_over(spec.name),
     )
     with interrupts() as heard, closing(pictures), located(loaded):
-        _say_of_workers(spec, workers_of(workers), data_dir, on_gpus=device_of(device) != "cpu" and bool(gpus()))
+        _say_of_workers(spec, workers, data_dir, on_gpus=device != "cpu" and bool(gpus()))
         last = _watched(pictures, view, heard)
         if last is not None:
             return last

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tlm_sweeps.cli.machinery import Machinery
 from tlm_sweeps.cli.options import DataDir, Device, Json, RunsDir, Stack, Workers
 from tlm_sweeps.cli.reproduce_options import ensure_consistent, ensure_writable_files, options_given
 from tlm_sweeps.cli.reproduce_tiny import Telling, tell_tiny
 from tlm_sweeps.cli.study_keeping import folder_for, keep_all
-from tlm_sweeps.cli.study_training import Machinery, train_again, train_missing
+from tlm_sweeps.cli.study_training import train_again, train_missing
 from tlm_sweeps.errors import InputError
 
 if TYPE_CHECKING:

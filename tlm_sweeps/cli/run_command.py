@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tlm_sweeps.cli.following import follow
+from tlm_sweeps.cli.machinery import Machinery
 from tlm_sweeps.cli.options import DataDir, Device, Json, RunsDir, Sets, Spec
 from tlm_sweeps.errors import InputError, Problem
 
@@ -49,11 +50,8 @@ def run(
     follow(
         single,
         loaded,
+        Machinery("auto", device, None, runs_dir, data_dir),
         argv=context.obj,
-        workers="auto",
-        device=device,
-        runs_dir=runs_dir,
-        data_dir=data_dir,
         json=False,
     )
     records = api.results(single.name, runs_dir).records

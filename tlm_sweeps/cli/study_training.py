@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tlm_sweeps.cli.following import follow
+from tlm_sweeps.cli.machinery import Machinery
 from tlm_sweeps.cli.options import device_of, workers_of
 from tlm_sweeps.cli.study_keeping import kept_when_stopped
 from tlm_sweeps.errors import InputError
@@ -23,17 +24,6 @@ if TYPE_CHECKING:
     from tlm_sweeps.studies.kept import Run
     from tlm_sweeps.studies.published import Study
     from tlm_sweeps.studies.remaining import Remaining
-
-
-@dataclass(frozen=True)
-class Machinery:
-    """How to train, as given after the options of the same names."""
-
-    workers: str
-    device: str
-    stack: int | None
-    runs_dir: Path | None
-    data_dir: Path | None
 
 
 @dataclass(frozen=True)
@@ -80,21 +70,7 @@ def train_missing(
     with kept_when_stopped(study, keep_in, machinery.runs_dir):
         for each in sweeps:
             if each.left.runs:
-                _follow(each.loaded, machinery, argv)
-
-
-def _follow(loaded: LoadedSweep, machinery: Machinery, argv: tuple[str, ...]) -> None:
-    follow(
-        loaded.spec,
-        loaded,
-        argv=argv,
-        workers=machinery.workers,
-        device=machinery.device,
-        stack=machinery.stack,
-        runs_dir=machinery.runs_dir,
-        data_dir=machinery.data_dir,
-        json=False,
-    )
+                follow(each.loaded.spec, each.loaded, machinery, argv=argv, json=False)
 
 
 def _looked_at(loaded: LoadedSweep, machinery: Machinery) -> _Sweep:

@@ -19,6 +19,7 @@ from tlm_sweeps.cli.engine_options import (
     chosen,
 )
 from tlm_sweeps.cli.following import follow
+from tlm_sweeps.cli.machinery import Machinery
 from tlm_sweeps.cli.options import DataDir, Device, Json, RunsDir, Sets, Spec, Stack, Workers, device_of
 from tlm_sweeps.errors import InputError
 
@@ -80,28 +81,10 @@ def sweep(
             json=json,
         )
         return
-    follow_links(
-        loaded,
-        argv=context.obj,
-        workers=workers,
-        device=device,
-        stack=stack,
-        runs_dir=runs_dir,
-        data_dir=data_dir,
-        no_report=no_report,
-        json=json,
-    )
-    last = follow(
-        offline_spec(found.spec) if offline else found.spec,
-        loaded,
-        argv=context.obj,
-        workers=workers,
-        device=device,
-        stack=stack,
-        runs_dir=runs_dir,
-        data_dir=data_dir,
-        json=json,
-    )
+    machinery = Machinery(workers, device, stack, runs_dir, data_dir)
+    follow_links(loaded, machinery, argv=context.obj, no_report=no_report, json=json)
+    searched = offline_spec(found.spec) if offline else found.spec
+    last = follow(searched, loaded, machinery, argv=context.obj, json=json)
     _show(last, runs_dir, no_report=no_report, json=json)
 
 

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from tlm_sweeps.console.plain_tables import fitted
 from tlm_sweeps.console.streams import plain
-from tlm_sweeps.console.tables import Column, fitting, table
 from tlm_sweeps.report.sources import SweepResults
-from tlm_sweeps.report.views import Table as PlainTable
 from tlm_sweeps.studies.choosing import claims_of, questions_of
 from tlm_sweeps.studies.claims import judge
 from tlm_sweeps.studies.published import Study
@@ -41,18 +40,5 @@ def _section(section: Section, console: Console) -> RenderableType:
     parts: list[RenderableType] = [Text(plain(section.heading), "bold")]
     parts += [Text(plain(each), "dim") for each in section.sentences]
     for each in section.tables:
-        parts += [Text(), _fitted(each, console)]
+        parts += [Text(), fitted(each, _SPARE, console)]
     return Group(*parts, Text())
-
-
-def _fitted(found: PlainTable, console: Console) -> RenderableType:
-    columns = [
-        Column(
-            name,
-            tuple(row.cells[number] for row in found.rows),
-            is_words=name in found.words,
-            spare=_SPARE.get(name, 0),
-        )
-        for number, name in enumerate(found.columns)
-    ]
-    return table(fitting(columns, console)[0])

@@ -8,6 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from tlm_sweeps.console.live import sweep_panel
+from tlm_sweeps.console.plain_tables import columns_of
 from tlm_sweeps.console.streams import plain
 from tlm_sweeps.console.tables import Column, fitting, table
 from tlm_sweeps.console.wording import run_of, scored, setting_of, share_of, states_in_words
@@ -159,15 +160,7 @@ def _accuracy(scores: LabelScores) -> str:
 
 
 def _fitted(found: PlainTable, console: Console) -> RenderableType:
-    columns = [
-        Column(
-            _SHORT.get(name, name),
-            tuple(row.cells[number] for row in found.rows),
-            is_words=name in found.words,
-            spare=_SPARE.get(name, 0),
-        )
-        for number, name in enumerate(found.columns)
-    ]
+    columns = columns_of(found, _SPARE, _SHORT)
     kept, _ = fitting([column for column in columns if set(column.cells) != {"–"}], console)
     more = [Text(f"and {len(found.rest)} more; `tlm-sweeps export` has them all", "dim")] if found.rest else []
     return Group(table(kept, title=found.caption), *more, Text())

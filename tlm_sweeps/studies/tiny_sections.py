@@ -214,7 +214,8 @@ def _sizes() -> Section:
     )
     table = Table("", ("model", "encoder", "masked pieces", "64 labels"), rows, words=_WORDS)
     said = (
-        "Parameters as published; `tlm-sweeps plan sweeps/tiny-language-models/full.yaml` gives the same, by test.",
+        "Parameters as published. Ours are the same, by test.",
+        "`tlm-sweeps plan sweeps/tiny-language-models/full.yaml` shows those of the masked models.",
         "The study's accuracies could not be read, so none is compared. Its own sizes are not run.",
     )
     return Section("The study's own models (published; not run)", said, (table,), ())

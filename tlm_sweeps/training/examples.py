@@ -11,8 +11,8 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from tlm_sweeps.corpora.labelled_arrays import LabelledPart, LabelledSet
+from tlm_sweeps.training.epochs import ShuffledEpochs
 from tlm_sweeps.training.job import TrainingJob
-from tlm_sweeps.training.seeding import window_stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,19 +39,11 @@ class TrainingExamples:
     """
 
     def __init__(self, job: TrainingJob, labelled: LabelledSet, device: torch.device) -> None:
-        self._job, self._device, self._part = job, device, labelled.train
-        self._epoch = -1
-        self._order: Int[np.ndarray, " n"] = np.arange(0)
+        self._epochs, self._part, self._device = ShuffledEpochs(job), labelled.train, device
 
     def batch(self, step: int) -> Examples:
         """The examples of the step with this number, counted from 0; fewer at the end of an epoch."""
-        steps = self._job.steps
-        epoch, place = divmod(step, steps.per_epoch)
-        if epoch != self._epoch:
-            self._epoch = epoch
-            self._order = window_stream(self._job.seed, epoch).permutation(steps.windows_per_epoch)
-        chosen = self._order[place * steps.batch_size : (place + 1) * steps.batch_size]
-        return _examples(self._part, chosen, self._device)
+        return _examples(self._part, self._epochs.rows(step), self._device)
 
 
 def held_out_examples(labelled: LabelledSet, split: Literal["valid", "test"], device: torch.device) -> Examples:

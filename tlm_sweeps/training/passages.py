@@ -6,15 +6,15 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Int
 
 from tlm_sweeps.compute.steps import evaluation_windows
 from tlm_sweeps.corpora.passage_arrays import Passages
 from tlm_sweeps.spec.experiment import ExperimentSpec
 from tlm_sweeps.spec.masking import MaskingSpec
+from tlm_sweeps.training.epochs import ShuffledEpochs
 from tlm_sweeps.training.job import TrainingJob
 from tlm_sweeps.training.masking import MaskedWindows, Masking
-from tlm_sweeps.training.seeding import held_out_masking_stream, masking_stream, window_stream
+from tlm_sweeps.training.seeding import held_out_masking_stream, masking_stream
 
 
 class TrainingPassages:
@@ -24,21 +24,14 @@ class TrainingPassages:
     """
 
     def __init__(self, job: TrainingJob, passages: Passages, device: torch.device) -> None:
-        self._job, self._device = job, device
+        self._seed, self._epochs, self._device = job.seed, ShuffledEpochs(job), device
         self._rows = passages.train
         self._masking = _masking(job.experiment, passages)
-        self._epoch = -1
-        self._order: Int[np.ndarray, " n"] = np.arange(0)
 
     def batch(self, step: int) -> MaskedWindows:
         """The masked passages of the step with this number, counted from 0; fewer at the end of an epoch."""
-        steps = self._job.steps
-        epoch, place = divmod(step, steps.per_epoch)
-        if epoch != self._epoch:
-            self._epoch = epoch
-            self._order = window_stream(self._job.seed, epoch).permutation(steps.windows_per_epoch)
-        chosen = self._order[place * steps.batch_size : (place + 1) * steps.batch_size]
-        return self._masking.of(self._rows[chosen], masking_stream(self._job.seed, step), self._device)
+        rows = self._rows[self._epochs.rows(step)]
+        return self._masking.of(rows, masking_stream(self._seed, step), self._device)
 
 
 def held_out(
