@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.studies.tiny_runs import Times, committees_of, scaled_study
+from tests.studies.tiny_runs import N_TEST, Times, committees_of, scaled_study
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.runs.record import Record
@@ -68,6 +68,14 @@ def verdicts(found: QuantityClaimAnswer) -> list[str]:
 )
 def test_b1_is_pre_trained_against_random_on_all_three_tasks(gains: dict[str, float], verdict: str):
     assert verdicts(answer("B1", gaining(gains))) == [verdict, verdict]
+
+
+@pytest.mark.parametrize(("examples", "verdict"), [(0.9, "not shown"), (1, "holds"), (-0.9, "not shown")])
+def test_less_than_one_test_example_is_no_gain_however_constant(examples: float, verdict: str):
+    def accuracy(_task: str, experiment: Mapping[str, Any], _seed: int) -> float:
+        return 0.5 + (examples / N_TEST if experiment.get("start_from") else 0.0)
+
+    assert verdicts(answer("B1", accuracy)) == [verdict, verdict]
 
 
 def test_b1_is_not_judged_below_three_seeds_but_its_members_are_enough():
@@ -267,6 +275,28 @@ def test_documents_and_pages_are_whole_with_and_without_runs():
     assert committee["relative_latency"]["trimmed"]["in sequence, batch 1"] == pytest.approx(0.2)
     assert committee["equal_flops"] == []
     assert "| ag-news | 0 |" in page
+
+
+def test_numbers_of_the_tables_are_those_that_were_planted():
+    """A gain of ten points and half the mean wobble, 1/30 of a point; the deep encoder takes a second on one core, 0.8 on two."""
+    sweeps = scaled_study(gaining(ALIKE))
+    found = reproduce_tiny(TINY, sweeps, committees_of(sweeps, lambda *_: 0.05))
+    tables = {table.columns: table for section in sections(found) for table in section.tables}
+    told, timed = (
+        dict(zip(columns, row.cells, strict=True))
+        for columns, table in tables.items()
+        for row in table.rows[1:2]
+        if {"errors removed, %", "deep, ms, batch 1"} & set(columns)
+    )
+    assert (told["model"], told["gain, points"], told["distinct tokens"]) == (
+        "deep, 1,250 passages",
+        "+10.02",
+        "0.9000",
+    )
+    assert (told["steps"], told["epochs"], told["train NLL"]) == ("320", "6.4", "1.250")
+    assert (timed["deep, ms, batch 1"], timed["deep, ms, batch 32"]) == ("1000.00", "1000.00")
+    assert (timed["× deep, side by side, batch 1"], timed["× deep, in sequence, batch 1"]) == ("0.62", "2")
+    assert (timed["× deep, in sequence, batch 1, trimmed"], timed["busy"], timed["load"]) == ("0.2", "0.00", "0.00")
 
 
 def test_words_for_its_keys():

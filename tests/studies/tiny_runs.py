@@ -157,6 +157,9 @@ def _run(
     return found.model_copy(
         update={
             "test_scores": scores(accuracy(experiment.task.name, resolved, seed)),
+            "steps": trial.matched.steps.total,
+            "epochs": trial.matched.steps.epochs_after(trial.matched.steps.total),
+            "train_nll": 1.25,
             "started_from": _origin(experiment, seed),
             "provenance": Provenance(device="cpu: Example 3000", corpus={"overlap": overlap}),
         }

@@ -78,6 +78,7 @@ def lead(task: Task, rule: Rule, sweeps: Sweeps, found: Sequence[Seated]) -> Qua
         says=f"committee − deep, {rule}",
         values={each.seats.replicate: lead_of(each.document, rule) for each in own},
         margin=MARGIN,
+        floor=max((1 / run.test.n for each in own for run in each.document.committee.runs), default=0.0),
         missing=first_reason(missing),
         n_asked=len(replicates_asked(task, sweeps)),
     )

@@ -105,8 +105,9 @@ def _accuracy_table(found: TinyReproduction) -> Table:
             random = accuracies(random_arm(task), found.sweeps)
             arms = [random, *(accuracies(arm_of(task, size), found.sweeps) for size in SIZES)]
             rows += [_accuracy_row(task.name, each, random) for each in arms if each.by_seed]
-    columns = ("task", "model", "accuracy, %", "gain, points", "errors removed, %", *OVERLAPS.values(), "seeds")
-    caption = "Test accuracy, what pre-training brings, and the overlap of tokens (scaled)"
+    columns = ("task", "model", "accuracy, %", "gain, points", "errors removed, %", *OVERLAPS.values())
+    columns = (*columns, "steps", "epochs", "train NLL", "seeds")
+    caption = "Test accuracy, what pre-training brings, the overlap of tokens, and how long fine-tuning was (scaled)"
     return Table(caption, columns, tuple(rows), words=_WORDS)
 
 
@@ -122,6 +123,9 @@ def _accuracy_row(task: str, each: Accuracies, random: Accuracies) -> Row:
         NOTHING if gain is None else f"{100 * gain:+.2f}",
         NOTHING if removed is None else f"{100 * removed:.1f}",
         *(NOTHING if overlap is None else f"{overlap:.4f}" for overlap in overlaps),
+        join([f"{steps:,}" for steps in each.steps]) or NOTHING,
+        NOTHING if each.epochs is None else f"{each.epochs:.1f}",
+        NOTHING if each.train_nll is None else f"{each.train_nll:.3f}",
         seeds_in_words(len(each.by_seed), each.n_asked),
     )
     return Row(cells)
