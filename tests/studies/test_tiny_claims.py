@@ -278,7 +278,7 @@ def test_documents_and_pages_are_whole_with_and_without_runs():
 
 
 def test_numbers_of_the_tables_are_those_that_were_planted():
-    """A gain of ten points and half the mean wobble, 1/30 of a point; the deep encoder takes a second on one core, 0.8 on two."""
+    """A gain of ten points and half the mean wobble; the deep encoder takes a second on one core, 0.8 on two."""
     sweeps = scaled_study(gaining(ALIKE))
     found = reproduce_tiny(TINY, sweeps, committees_of(sweeps, lambda *_: 0.05))
     tables = {table.columns: table for section in sections(found) for table in section.tables}

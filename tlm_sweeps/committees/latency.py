@@ -85,7 +85,9 @@ def measured_latency(
         arrangements = [*_committee(committee, stack), *(way for each in against for way in _alone(each, stack))]
         calls = _rounds(arrangements, ids, rounds, most_seconds)
     busy.append(busy_cores())
-    timings = tuple(_timing(arrangements[number], *asked, found) for (number, *asked), found in sorted(calls.items()))
+    timings = tuple(
+        _timing(arrangements[number], size, blocks, found) for (number, size, blocks), found in sorted(calls.items())
+    )
     return Latency(
         device=processor(),
         cores=cores(),
