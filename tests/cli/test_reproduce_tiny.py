@@ -59,15 +59,6 @@ def test_findings_are_written_from_the_records(tlm: Tlm, kept: Path, tmp_path: P
     assert "| shallow | **holds** |" in text
 
 
-def test_the_page_of_another_study_is_not_written_over(tlm: Tlm, kept: Path, tmp_path: Path):
-    page = tmp_path / "FINDINGS.md"
-    page.write_text("# Findings: Architectural trade-offs")
-    refused = tlm("reproduce", STUDY, "--from", kept, "--findings", page)
-    assert refused.code == 2
-    assert "is no page of findings of tiny-language-models" in refused.err
-    assert page.read_text() == "# Findings: Architectural trade-offs"
-
-
 def test_times_are_taken_anew_only_where_runs_are(tlm: Tlm, kept: Path):
     refused = tlm("reproduce", STUDY, "--from", kept, "--again-latency")
     assert refused.code == 2

@@ -17,7 +17,9 @@ def test_every_task_stands_where_its_overlap_and_gain_are():
     for each in points:
         assert (each.overlap, each.gain.mean) == (OVERLAPS[each.task], pytest.approx(PLANTED[each.task]))
     figure = gain_figure(sweeps, "common_mass")
-    assert {trace.name: trace.y[0] for trace in figure.data} == pytest.approx({t: 100 * g for t, g in PLANTED.items()})
+    assert {line["name"]: line["y"][0] for line in figure.to_dict()["data"]} == pytest.approx(
+        {t: 100 * g for t, g in PLANTED.items()}
+    )
 
 
 def test_without_runs_there_is_no_picture():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.views import Row, Table
 from tlm_sweeps.studies.quantity_claims import QuantityClaimAnswer
 from tlm_sweeps.studies.sections import Section
@@ -16,7 +15,6 @@ from tlm_sweeps.studies.wording import join
 
 RECORDS = f"records/{TINY.name}"
 """Where the repository keeps the records, seen from the page."""
-_TITLE = f"# Findings: {TINY.title}"
 _LIMITS = (
     "Every number is scaled: nothing is said of BERT-6 at width 768, of 90,000 articles or of 50 epochs.",
     "The study's accuracies could not be read: claims are tested, numbers are not compared.",
@@ -39,9 +37,8 @@ def write_tiny_findings(found: TinyReproduction, path: Path) -> Path:
     """Write the page.
 
     Raises:
-        InputError: when two runs of one seed answer to an arm, or the file is there and is another page.
+        InputError: when two runs of one seed answer to an arm.
     """
-    _ensure_own_page(path)
     path.write_text(tiny_findings(found), encoding="utf-8", newline="\n")
     return path
 
@@ -64,12 +61,6 @@ def tiny_findings(found: TinyReproduction) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _ensure_own_page(path: Path) -> None:
-    if path.is_file() and not path.read_text("utf-8", errors="replace").startswith(_TITLE):
-        hint = "name another file; the page of the first study has one of its own"
-        raise InputError(f"the file is there, and is no page of findings of {TINY.name}", place=str(path), hint=hint)
-
-
 def markdown(table: Table) -> str:
     """A table in Markdown: words to the left, numbers to the right."""
     aligned = [":--" if name in table.words else "--:" for name in table.columns]
@@ -81,7 +72,7 @@ def markdown(table: Table) -> str:
 def _head() -> str:
     command = f"tlm-sweeps reproduce {TINY.name} --from records --findings FILE"
     return (
-        f"{_TITLE}\n\n*{TINY.title}* ({TINY.source}), its claims asked of a {SCALE}. This page is "
+        f"# Findings: {TINY.title}\n\n*{TINY.title}* ({TINY.source}), its claims asked of a {SCALE}. This page is "
         f"computed from [{RECORDS}]({RECORDS}) by `{command}`. The [rules](docs/decisions/0017-second-study.md) were "
         "written down before the study's own runs, and say what was changed when: a quantity for each seed that is "
         "positive where the claim is right, its mean with a 95 % interval in percentage points of test "
