@@ -9,6 +9,7 @@ from tlm_sweeps.report.views import Row, Table
 from tlm_sweeps.studies.quantity_claims import QuantityClaimAnswer
 from tlm_sweeps.studies.sections import Section
 from tlm_sweeps.studies.tiny import TINY, TinyReproduction
+from tlm_sweeps.studies.tiny_arms import TASKS
 from tlm_sweeps.studies.tiny_document import SCALE
 from tlm_sweeps.studies.tiny_sections import sections
 from tlm_sweeps.studies.wording import join
@@ -56,7 +57,7 @@ def tiny_findings(found: TinyReproduction) -> str:
         "## Claims and what they rest on",
         *(_section(each, found) for each in sections(found)),
         "## Limits",
-        "\n".join(f"- {each}" for each in (_runs(found), *_LIMITS, *_left_out(found))),
+        "\n".join(f"- {each}" for each in (_runs(found), *_LIMITS, *_leaks(found), *_left_out(found))),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -109,6 +110,22 @@ def _runs(found: TinyReproduction) -> str:
     devices = sorted({record.provenance.device for record in complete})
     failed = sum(record.state == "failed" for record in records)
     return f"{len(complete)} runs on {join(devices)}, {failed} failed." if complete else "Nothing is run yet."
+
+
+def _leaks(found: TinyReproduction) -> tuple[str, ...]:
+    """How many texts two parts of a task's examples share, a line a task."""
+    said = []
+    for task in TASKS:
+        results = found.sweeps.get(task.sweep)
+        corpora = [each.provenance.corpus for each in results.records if each.state == "complete"] if results else []
+        pairs = {
+            "test in train": "n_test_seen",
+            "validation in train": "n_valid_seen",
+            "test in validation": "n_test_in_valid",
+        }
+        counts = [f"{words} {corpora[0][name]}" for words, name in pairs.items() if corpora and name in corpora[0]]
+        said += [f"Texts of {task.name} that are also elsewhere: {join(counts)}."] if counts else []
+    return tuple(said)
 
 
 def _left_out(found: TinyReproduction) -> tuple[str, ...]:
