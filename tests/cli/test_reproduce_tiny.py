@@ -59,6 +59,14 @@ def test_findings_are_written_from_the_records(tlm: Tlm, kept: Path, tmp_path: P
     assert "| shallow | **holds** |" in text
 
 
+def test_times_are_taken_anew_only_where_runs_are(tlm: Tlm, kept: Path):
+    refused = tlm("reproduce", STUDY, "--from", kept, "--again-latency")
+    assert refused.code == 2
+    assert "--again-latency means nothing where kept records are read" in refused.err
+    refused = tlm("reproduce", "architecture-tradeoffs", "--no-train", "--again-latency")
+    assert "architecture-tradeoffs has no committees to time" in refused.err
+
+
 def test_a_page_that_there_is_not_is_refused(tlm: Tlm, kept: Path):
     refused = tlm("reproduce", STUDY, "--from", kept, "--html", "page.html")
     assert refused.code == 2

@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tests.committees.fine_tuned_runs import (
     CONTEXT,
     experiment_of,
+    fine_tuned_sweep,
     record_of,
     said,
     started_from,
@@ -109,6 +110,12 @@ def test_a_planted_gain_is_found_at_equal_flops(runs: Path):
     assert row.difference == pytest.approx(row.committee.test_accuracy - row.single.test_accuracy)
     assert row.interval is not None
     assert 0 < row.interval[0] < row.interval[1]
+
+
+def test_a_single_model_of_three_seeds_costs_what_one_of_them_does(runs: Path):
+    fine_tuned_sweep(runs, "three", [said(seed) for seed in range(20, 23)], depth=3, flops=3000, first_seed=20)
+    (row,) = formed(runs, "shallow", against=("three",)).equal_flops
+    assert row.total_flops == 3000
 
 
 def test_without_pretraining_there_is_no_total_to_be_equal(tmp_path: Path):

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.utils.flop_counter import FlopCounterMode
 
 from tests.committees.fine_tuned_runs import CONTEXT, VOCABULARY, experiment_of, said, write_run
 from tlm_sweeps.committees.answering import classifier_of, summed_logits
-from tlm_sweeps.committees.latency import BATCH_SIZES, measured_latency
+from tlm_sweeps.committees.costs import whole_forward_flops_of
+from tlm_sweeps.committees.latency import BATCH_SIZES, BLOCKS, measured_latency
 from tlm_sweeps.committees.members import gather
 from tlm_sweeps.committees.seating import seated
 from tlm_sweeps.compute.machine import cores
 from tlm_sweeps.errors import InputError, RunError
+from tlm_sweeps.models.encoder import Encoder
 
 
 def test_every_arrangement_is_timed_in_every_round(runs: Path):
@@ -27,7 +34,7 @@ def test_every_arrangement_is_timed_in_every_round(runs: Path):
     ways = [("shallow", "in sequence", 4, 1, 1), ("shallow", "side by side", 4, min(4, cores()), 1)][: 1 + several]
     ways += [("deep", "alone", 1, 1, 1), ("deep", "alone", 1, 1, cores())][: 1 + several]
     timed = [(each.name, each.arrangement, each.n_models, each.n_processes, each.n_threads) for each in found.timings]
-    assert sorted(timed) == sorted(way for way in ways for _ in BATCH_SIZES)
+    assert sorted(timed) == sorted(way for way in ways for _ in product(BATCH_SIZES, BLOCKS))
     assert {each.n_rounds for each in found.timings} == {2}
     for each in found.timings:
         low, high = each.quartiles_seconds
@@ -43,10 +50,46 @@ def test_members_in_other_processes_say_what_they_say_here(runs: Path):
     expected = summed_logits([classifier_of(folder) for folder in folders], torch.from_numpy(ids)).numpy()
 
     with seated(folders, 2, 4) as seats:
-        logits, cpu_seconds = seats.summed_logits(ids)
+        for blocks in BLOCKS:
+            logits, cpu_seconds = seats.summed_logits(ids, blocks)
+            np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-6)
+            assert cpu_seconds > 0
 
-    np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-6)
-    assert cpu_seconds > 0
+
+def test_a_call_has_one_thread_and_asks_every_model_once(runs: Path):
+    """Looked at from inside the calls that are answered in this process."""
+    seen: Counter[int] = Counter()
+    threads: set[int] = set()
+
+    def look(module: torch.nn.Module, _: object) -> None:
+        if isinstance(module, Encoder):
+            seen[len(module.blocks)] += 1
+            threads.add(torch.get_num_threads())
+
+    shallow, deep = gather(["shallow"], runs), gather(["deep"], runs)
+    hook = register_module_forward_pre_hook(look)
+    try:
+        measured_latency(shallow, [deep], rounds=2)
+    finally:
+        hook.remove()
+    assert threads == {1}
+    assert seen[1] == len(shallow.members) * seen[3] > 0
+
+
+def test_whole_blocks_say_the_same_and_cost_what_is_counted(runs: Path):
+    for name in ("shallow", "deep"):
+        member = gather([name], runs).members[0]
+        module, tokens = classifier_of(member.folder), torch.arange(CONTEXT).remainder(VOCABULARY)[None]
+        whole, counted = flops_of(lambda asked=module, ids=tokens: summed_logits([asked], ids, "whole"))
+        torch.testing.assert_close(whole, summed_logits([module], tokens))
+        assert counted == whole_forward_flops_of(member)
+
+
+def flops_of(call: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, int]:
+    """What a call gives, and what torch counts in it."""
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        found = call()
+    return found, counter.get_total_flops()
 
 
 def test_a_process_that_cannot_begin_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]):

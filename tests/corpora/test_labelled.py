@@ -89,6 +89,8 @@ def test_what_is_left_out_is_the_studys(tmp_path: Path):
     opened = open_task(TaskSpec(name="dbpedia-14"), PIECES, tmp_path)
     assert (opened.facts.n_train, opened.facts.n_valid, opened.facts.n_test) == (1_400, 140, 1_400)
     assert 14 * 90 <= opened.facts.n_test_seen < 1_400, "all but those that are drawn for choosing"
+    assert opened.facts.n_test_in_valid == 1_400 - opened.facts.n_test_seen
+    assert opened.facts.n_valid_seen == 0
     assert opened.facts.length == 128
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from tlm_sweeps.runs.export import to_csv, to_json, to_parquet
-from tlm_sweeps.runs.record import Provenance, Record
+from tlm_sweeps.runs.record import LabelScores, Provenance, Record, StartedFrom
 
 
 def record(number: int, **fields: object) -> Record:
@@ -64,3 +64,30 @@ def test_nothing_to_export_is_an_empty_table(tmp_path: Path):
     assert to_csv(()).strip() == ""
     to_parquet((), tmp_path / "empty.parquet")
     assert pd.read_parquet(tmp_path / "empty.parquet").empty
+
+
+def test_the_gain_of_pre_training_stands_beside_the_overlap():
+    """Less the twin of the same seed, whatever the passages; where there is no twin, there is no gain."""
+    origin = StartedFrom(sweep="pre", run_id="pre-0", fingerprint="f", sha256="0" * 64, train_flops={"matmul": 1})
+    corpus = {"overlap": {"task_kinds_seen": 0.75, "common_mass": 0.5}}
+    told = Provenance(corpus=corpus)
+    random = [tuned(number, 0.25 * (number + 1), seed=number) for number in (0, 1)]
+    begun = [
+        tuned(2, 0.75, seed=0, started_from=origin, provenance=told, passages={"first_passages": 5}),
+        tuned(3, 0.75, seed=1, started_from=origin, provenance=told, passages={"first_passages": 9}),
+        tuned(4, 0.75, seed=2, started_from=origin, provenance=told),
+    ]
+    rows = list(csv.DictReader(io.StringIO(to_csv((*random, *begun)))))
+    assert [row["gain"] for row in rows] == ["", "", "0.5", "0.25", ""]
+    assert [row["overlap.task_kinds_seen"] for row in rows] == ["", "", "0.75", "0.75", "0.75"]
+    assert "gain" not in to_csv((record(0),)).partition("\n")[0]
+
+
+def tuned(number: int, accuracy: float, passages: object = None, **fields: object) -> Record:
+    """A run that tells labels apart."""
+    scores = LabelScores(
+        n=100, n_correct=round(100 * accuracy), accuracy=accuracy, interval=(0.0, 1.0), macro_f1=accuracy
+    )
+    start = "pre" if "started_from" in fields else None
+    spec = {"model": {"kind": "bert"}, "passages": passages, "start_from": start}
+    return record(number, test_scores=scores, spec=spec, **fields)

@@ -7,10 +7,12 @@ import pytest
 from tests.studies.tiny_runs import FILES, SPECS, plan_of
 from tlm_sweeps.compute.encoder_counting import n_params_encoder
 from tlm_sweeps.compute.planning import PlannedTrial, SweepPlan
+from tlm_sweeps.spec.chaining import origins_named
 from tlm_sweeps.spec.encoders import BertModel
 from tlm_sweeps.spec.identity import identity
 from tlm_sweeps.spec.loading import load_sweep
 from tlm_sweeps.studies.arms import Arm, is_of
+from tlm_sweeps.studies.choosing import study_of
 from tlm_sweeps.studies.tiny import TINY
 from tlm_sweeps.studies.tiny_arms import MEMBERS, SIZES, TASKS, deep, deep_random, shallow, shallow_random
 from tlm_sweeps.studies.tiny_published import MODELS, PublishedModel
@@ -84,6 +86,27 @@ def test_one_command_trains_the_whole_scaled_study_in_an_order_that_can_be():
         assert origins - {None} <= set(before)
         seen = TINY.sweeps[: TINY.sweeps.index(link.spec.name)]
         assert origins - {None} <= set(seen), "reproduce trains in this order"
+
+
+@pytest.mark.parametrize("claim", [answer.key for answer in TINY.answers])
+def test_a_claim_asked_alone_names_all_that_its_sweeps_start_from_before_them(claim: str):
+    names = study_of(TINY.name, [claim]).sweeps
+    specs = {spec.name: spec for spec in (load_sweep(SPECS / f"{file}.yaml").spec for file in FILES)}
+    for number, name in enumerate(names):
+        assert set(origins_named(specs[name])) <= set(names[:number])
+
+
+def test_every_task_is_fine_tuned_for_as_many_steps():
+    """Gains of tasks are compared, so no task's twins may be trained less than another's."""
+    files = [file for file in FILES if load_sweep(SPECS / f"{file}.yaml").spec.experiment.task]
+    steps = {trial.matched.steps.total for file in files for trial in plan_of(file)[1].feasible if trial.matched}
+    assert len(files) == 2 * len(TASKS)
+    assert len(steps) == 1
+
+
+def test_pre_training_at_equal_flops_ends_with_the_weights_that_all_of_them_made():
+    for file in ("scaled-deep", "scaled-shallow", "scaled-shallow-sizes"):
+        assert not load_sweep(SPECS / f"{file}.yaml").spec.experiment.evaluation.restore_best
 
 
 def test_every_arm_is_one_setting_of_its_sweep():

@@ -38,6 +38,7 @@ N_TEST = 10_000
 OVERLAPS = {"ag-news": 0.9, "dbpedia-14": 0.8, "fewrel": 0.7}
 DEEP_FLOPS, SHALLOW_FLOPS = 6_000_000, 1_000_000
 
+Times = Callable[[int], tuple[float, float]]
 Accuracy = Callable[[str, Mapping[str, Any], int], float]
 """Test accuracy of a run: of which task, its resolved experiment, its seed."""
 
@@ -99,16 +100,22 @@ def committees_of(
     sweeps: Mapping[str, SweepResults],
     lead: Callable[[str, int], float],
     *,
-    times: tuple[float, float] = (0.5, 2.0),
+    times: Times = lambda _: (0.5, 2.0),
+    busy: float | None = 0.0,
 ) -> list[CommitteeDocument]:
     """A document for each committee of the study.
 
     Args:
         sweeps: of the study.
         lead: accuracy of the committee less that of the deep encoder: of which task, which replicate.
-        times: of the committee side by side and in sequence, where the deep encoder takes 1 on one core, 0.8 on all.
+        times: of the committee side by side and in sequence, of which replicate, for one example by whole blocks, where
+            the deep encoder takes 1 on one core, 0.8 on all. What decides nothing has times of its own: see `_latency`.
+        busy: cores that others used.
     """
-    return [_document(each, lead(each.task.name, each.replicate), times) for each in seats(sweeps)]
+    return [
+        _document(each, lead(each.task.name, each.replicate), _latency(times(each.replicate), busy))
+        for each in seats(sweeps)
+    ]
 
 
 def scores(accuracy: float) -> LabelScores:
@@ -150,6 +157,9 @@ def _run(
     return found.model_copy(
         update={
             "test_scores": scores(accuracy(experiment.task.name, resolved, seed)),
+            "steps": trial.matched.steps.total,
+            "epochs": trial.matched.steps.epochs_after(trial.matched.steps.total),
+            "train_nll": 1.25,
             "started_from": _origin(experiment, seed),
             "provenance": Provenance(device="cpu: Example 3000", corpus={"overlap": overlap}),
         }
@@ -168,7 +178,7 @@ def _origin(experiment: ExperimentSpec, seed: int) -> StartedFrom | None:
     )
 
 
-def _document(each: Seats, lead: float, times: tuple[float, float]) -> CommitteeDocument:
+def _document(each: Seats, lead: float, latency: Latency) -> CommitteeDocument:
     beside = each.deep.test_scores
     assert beside is not None
     made_by = Provenance(device="cpu: Example 3000")
@@ -188,7 +198,7 @@ def _document(each: Seats, lead: float, times: tuple[float, float]) -> Committee
         curve=(),
         versus=(),
         equal_flops=(),
-        latency=_latency(times),
+        latency=latency,
     )
 
 
@@ -228,10 +238,16 @@ def _figures(record: Record) -> RunFigures:
     )
 
 
-def _latency(times: tuple[float, float]) -> Latency:
+def _latency(times: tuple[float, float], busy: float | None) -> Latency:
+    """With the reverse for batches of 32, and for trimmed blocks a tenth: neither decides."""
     timings = [
-        _timing(name, arrangement, batch, factor, threads)
-        for batch in (1, 32)
+        _timing(name, arrangement, (batch, blocks), factor if name == "deep" else told(factor), threads)
+        for batch, blocks, told in (
+            (1, "whole", lambda factor: factor),
+            (1, "trimmed", lambda factor: 0.1 * factor),
+            (32, "whole", lambda factor: 1 / factor),
+            (32, "trimmed", lambda factor: 0.1 / factor),
+        )
         for name, arrangement, factor, threads in (
             ("deep", "alone", 1.0, 1),
             ("deep", "alone", 0.8, 2),
@@ -240,18 +256,26 @@ def _latency(times: tuple[float, float]) -> Latency:
         )
     ]
     return Latency.model_validate(
-        {"device": "Example 3000", "cores": 2, "context": 64, "load_average": 0.0, "timings": timings}
+        {
+            "device": "Example 3000",
+            "cores": 2,
+            "context": 64,
+            "load_average": 0.0,
+            "busy_cores": busy,
+            "timings": timings,
+        }
     )
 
 
-def _timing(name: str, arrangement: Any, batch: int, seconds: float, threads: int) -> Timing:
+def _timing(name: str, arrangement: Any, asked: tuple[int, Any], seconds: float, threads: int) -> Timing:
     return Timing(
         name=name,
         arrangement=arrangement,
         n_models=1,
-        n_processes=1,
+        n_processes=2 if arrangement == "side by side" else 1,
         n_threads=threads,
-        batch_size=batch,
+        blocks=asked[1],
+        batch_size=asked[0],
         median_seconds=seconds,
         quartiles_seconds=(seconds, seconds),
         median_cpu_seconds=seconds,

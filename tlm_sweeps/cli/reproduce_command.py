@@ -73,6 +73,13 @@ Again = Annotated[
     ),
 ]
 NoTrain = Annotated[bool, typer.Option("--no-train", help="Print from what the runs folder has so far; train nothing.")]
+AgainLatency = Annotated[
+    bool,
+    typer.Option(
+        "--again-latency",
+        help="Of tiny-language-models: time all committees of the runs folder anew, when nobody else uses the machine.",
+    ),
+]
 Specs = Annotated[
     Path | None,
     typer.Option("--specs", metavar="DIR", help="Folder of the study's specs. Default: sweeps/STUDY."),
@@ -97,6 +104,7 @@ def reproduce(
     data_dir: DataDir = None,
     *,
     no_train: NoTrain = False,
+    again_latency: AgainLatency = False,
     json: Json = False,
 ) -> None:
     """Set a study's published numbers and claims beside our runs.
@@ -131,7 +139,7 @@ def reproduce(
     if chosen.name != TINY.name:
         _tell(chosen, sweeps, seeds, json=json, html=html if html or from_ else _page(runs_dir), findings=findings)
     else:
-        telling = Telling(from_, runs_folder(runs_dir), place, findings, json, context.obj or ())
+        telling = Telling(from_, runs_folder(runs_dir), place, findings, json, context.obj or (), again_latency)
         tell_tiny(chosen, sweeps, seeds, telling)
     if _say_failures(own.values()) and trains:
         raise typer.Exit(1)

@@ -19,9 +19,9 @@ _MEANINGLESS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "--again",
         "where one run is trained again",
-        ("--seeds", "--to", "--html", "--findings", "--specs", "--stack", "--workers", "--no-train"),
+        ("--seeds", "--to", "--html", "--findings", "--specs", "--stack", "--workers", "--no-train", "--again-latency"),
     ),
-    ("--from", "where kept records are read", ("--runs-dir",)),
+    ("--from", "where kept records are read", ("--runs-dir", "--again-latency")),
     ("--from", _NO_TRAINING, ("--to", *_TRAINING)),
     ("--no-train", _NO_TRAINING, _TRAINING),
 )
@@ -51,6 +51,8 @@ def ensure_consistent(study: str, given: Collection[str]) -> None:
     if "--html" in given and study not in _WITH_PAGE:
         hint = "leave out --html; `--findings FILE` with --from writes a page of Markdown"
         raise InputError(f"{study} has no HTML page", place="--html", hint=hint)
+    if "--again-latency" in given and study in _WITH_PAGE:
+        raise InputError(f"{study} has no committees to time", place="--again-latency", hint="leave it out")
     if "--findings" in given and "--from" not in given:
         raise InputError(
             "the page of findings is made from the kept records of the whole study",

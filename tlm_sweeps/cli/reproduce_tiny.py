@@ -25,6 +25,8 @@ class Telling:
     findings: Path | None
     json: bool
     argv: tuple[str, ...]
+    times_again: bool
+    """Whether committees that are known are formed and timed anew."""
 
 
 def tell_tiny(study: Study, sweeps: Mapping[str, SweepResults], seeds: int | None, telling: Telling) -> None:
@@ -47,7 +49,13 @@ def tell_tiny(study: Study, sweeps: Mapping[str, SweepResults], seeds: int | Non
         documents = committees_kept(study, telling.kept)
     elif any(answer.key == B4.name for answer in study.answers):
         documents = committees_formed(
-            study, sweeps, seeds, runs=telling.runs, keep_in=telling.keep_in, argv=telling.argv
+            study,
+            sweeps,
+            seeds,
+            runs=telling.runs,
+            keep_in=telling.keep_in,
+            argv=telling.argv,
+            times_again=telling.times_again,
         )
     found = reproduce_tiny(study, sweeps, documents, seeds)
     if telling.json:

@@ -37,6 +37,7 @@ def committees_formed(
     runs: Path,
     keep_in: Path | None,
     argv: tuple[str, ...],
+    times_again: bool = False,
 ) -> tuple[CommitteeDocument, ...]:
     """Those of the runs folder; what is missing is formed and timed, which takes some seconds each.
 
@@ -47,6 +48,7 @@ def committees_formed(
         runs: folder of all sweeps.
         keep_in: folder where the study's records are kept; None: nowhere.
         argv: the command, for the documents.
+        times_again: whether those that are known are formed and timed anew.
 
     Raises:
         InputError: a document cannot be read or written, or the files of a run are missing or damaged.
@@ -59,7 +61,7 @@ def committees_formed(
     counted = admit(study.identities, sweeps, seeds, study.runs_per_seed)
     known = {each.seats.key: each.document for each in seated(read_committees(runs / study.name), counted)}
     for each in seats(counted):
-        if each.key not in known:
+        if times_again or each.key not in known:
             say(f"forming and timing the committee {each.key}")
             known[each.key] = _formed(each, runs, argv)
             keep_committee(known[each.key], each.key, runs / study.name)

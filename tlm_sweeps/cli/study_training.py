@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,12 +65,32 @@ def train_missing(
     for each in sweeps:
         if keep_in is not None:
             ensure_none_lost(each.loaded.spec.name, each.runs, keep_in)
+    _ensure_startable(sweeps, machinery)
     for each in sweeps:
         _say_cost(each.loaded.spec.name, each.left, each.workers, machinery)
     with kept_when_stopped(study, keep_in, machinery.runs_dir):
         for each in sweeps:
             if each.left.runs:
                 follow(each.loaded.spec, each.loaded, machinery, argv=argv, json=False)
+
+
+def _ensure_startable(sweeps: Sequence[_Sweep], machinery: Machinery) -> None:
+    """Refuse sweeps that could not start from what they name, before an earlier one is trained for nothing.
+
+    Raises:
+        InputError: a sweep starts from what is neither there nor trained before it.
+    """
+    from tlm_sweeps.cli.locating import located
+    from tlm_sweeps.corpora.texts import facts_reader
+    from tlm_sweeps.runs.folders import runs_folder, sweep_folder
+    from tlm_sweeps.search.resolving import ensure_resolved
+
+    facts_of, runs = facts_reader(machinery.data_dir), runs_folder(machinery.runs_dir)
+    specs = [each.loaded.spec for each in sweeps]
+    for number, each in enumerate(sweeps):
+        if each.left.runs:
+            with located(each.loaded):
+                ensure_resolved(specs[number], sweep_folder(runs, specs[number].name), facts_of, specs[:number])
 
 
 def _looked_at(loaded: LoadedSweep, machinery: Machinery) -> _Sweep:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import assert_never
 
 import torch
 from jaxtyping import Float, Int
@@ -11,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
+from tlm_sweeps.committees.document import Blocks
 from tlm_sweeps.committees.predictions import MODEL, WEIGHTS, read_description
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.models.encoder_heads import Classifier
@@ -47,16 +49,29 @@ def classifier_of(folder: Path) -> Classifier:
 
 
 @torch.inference_mode()
-def summed_logits(modules: Sequence[Classifier], tokens: Int[Tensor, "b t"]) -> Float[Tensor, "b n"]:
+def summed_logits(
+    modules: Sequence[Classifier], tokens: Int[Tensor, "b t"], blocks: Blocks = "trimmed"
+) -> Float[Tensor, "b n"]:
     """The members' logits, one after the other, added up; the largest is what their mean logit tells.
 
     Args:
         modules: at least one.
         tokens: of windows without padding, which would cost the same.
+        blocks: how much of the last block is computed; the logits are the same.
     """
-    is_real = torch.ones_like(tokens, dtype=torch.bool)
     first, *others = modules
-    total = first.labels(tokens, is_real).float()
+    total = _logits(first, tokens, blocks)
     for module in others:
-        total += module.labels(tokens, is_real).float()
+        total += _logits(module, tokens, blocks)
     return total
+
+
+def _logits(module: Classifier, tokens: Int[Tensor, "b t"], blocks: Blocks) -> Float[Tensor, "b n"]:
+    is_real = torch.ones_like(tokens, dtype=torch.bool)
+    match blocks:
+        case "whole":
+            return module.labels_by_whole_blocks(tokens, is_real).float()
+        case "trimmed":
+            return module.labels(tokens, is_real).float()
+        case _:
+            assert_never(blocks)

@@ -15,20 +15,20 @@ def latency_table(found: CommitteeDocument) -> Table:
     timings = found.latency.timings
     ways: dict[tuple[object, ...], dict[int, Timing]] = {}
     for timing in timings:
-        way = (timing.name, timing.arrangement, timing.n_models, timing.n_processes, timing.n_threads)
+        way = (timing.name, timing.arrangement, timing.n_models, timing.n_processes, timing.n_threads, timing.blocks)
         ways.setdefault(way, {})[timing.batch_size] = timing
     batches = sorted({timing.batch_size for timing in timings})
     rows = tuple(
         Row((*map(str, way), *(cell for size in batches for cell in _milliseconds(mine[size]))))
         for way, mine in ways.items()
     )
-    columns = ("who", "how", "models", "processes", "threads of each")
+    columns = ("who", "how", "models", "processes", "threads of each", "blocks")
     measured = tuple(name for size in batches for name in (f"batch {size}, ms", f"CPU, {size}"))
     caption = (
         f"Time of a call: median (quartiles) of {timings[0].n_rounds} rounds, and CPU time on its longest path; "
         f"{found.latency.context} positions an example, {found.latency.cores} cores of {found.latency.device}"
     )
-    return Table(caption, columns + measured, rows, words=frozenset({"how"}))
+    return Table(caption, columns + measured, rows, words=frozenset({"how", "blocks"}))
 
 
 def equal_table(found: CommitteeDocument) -> Table:

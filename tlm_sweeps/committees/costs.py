@@ -27,6 +27,12 @@ def forward_flops_of(member: Member) -> int:
     return encoder_counting.forward_flops_per_window(member.model, member.task.vocabulary_size, head)
 
 
+def whole_forward_flops_of(member: Member) -> int:
+    """The same with whole blocks, as the study's models compute."""
+    head = Labels(len(member.task.labels))
+    return encoder_counting.forward_flops_of_whole_blocks(member.model, member.task.vocabulary_size, head)
+
+
 def finetuning_flops(records: Iterable[Record]) -> dict[str, int]:
     """Training FLOPs of the runs themselves, by account."""
     return _added(record.train_flops or {} for record in records)

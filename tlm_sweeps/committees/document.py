@@ -17,6 +17,10 @@ Arranged = Literal["in sequence", "side by side", "alone"]
 far as there are cores, of one thread each; `alone`: the first run of another group, on one thread, and once more on as
 many threads as there are cores, which is what members side by side have too: `n_threads` tells these apart."""
 
+Blocks = Literal["whole", "trimmed"]
+"""`whole`: the last block computes every place, as BERT does elsewhere and the study's models did; `trimmed`: only the
+place that the head reads, as ours are trained. A model of one block is spared nearly everything by it."""
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,7 +73,9 @@ class Group(_Frozen):
     n_params: int
     """Of all runs together."""
     forward_flops: int
-    """Of one prediction by all of them."""
+    """Of one prediction by all of them, their last blocks trimmed."""
+    whole_forward_flops: int | None = None
+    """The same with whole blocks; None in documents of older versions."""
     finetuning_flops: dict[str, int]
     pretraining_flops: dict[str, int]
     """Behind all of them, each pre-training once."""
@@ -158,6 +164,8 @@ class Timing(_Frozen):
     n_processes: int
     n_threads: int
     """Of each process."""
+    blocks: Blocks = "trimmed"
+    """Older versions timed these alone."""
     batch_size: int
     median_seconds: float
     quartiles_seconds: tuple[float, float]
@@ -178,6 +186,8 @@ class Latency(_Frozen):
     load_average: float | None
     """Processes that wanted a core in the minute before; None where the system does not tell. Where they leave too few
     cores, times are too long, most of all those of several processes."""
+    busy_cores: float | None = None
+    """Cores that others kept busy, the larger of half a second before and one after; None where nobody knows."""
     timings: tuple[Timing, ...]
 
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from tlm_sweeps.committees.combining import RULES, combined
-from tlm_sweeps.committees.costs import finetuning_flops, forward_flops_of, n_params_of, pretraining_flops
+from tlm_sweeps.committees.costs import (
+    finetuning_flops,
+    forward_flops_of,
+    n_params_of,
+    pretraining_flops,
+    whole_forward_flops_of,
+)
 from tlm_sweeps.committees.document import Answer, Group, RunFigures
 from tlm_sweeps.committees.members import Gathered
 from tlm_sweeps.committees.predictions import Member
@@ -19,6 +25,7 @@ def group(found: Gathered) -> Group:
         left_out=found.left_out,
         n_params=sum(n_params_of(member) for member in found.members),
         forward_flops=sum(forward_flops_of(member) for member in found.members),
+        whole_forward_flops=sum(whole_forward_flops_of(member) for member in found.members),
         finetuning_flops=finetuning_flops(records),
         pretraining_flops=pretraining_flops(records),
     )

@@ -14,21 +14,26 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import product
+from typing import get_args
 
 import numpy as np
 import torch
 
 from tlm_sweeps.committees.answering import classifier_of, summed_logits
-from tlm_sweeps.committees.document import Arranged, Latency, Timing
+from tlm_sweeps.committees.document import Arranged, Blocks, Latency, Timing
 from tlm_sweeps.committees.members import Gathered
 from tlm_sweeps.committees.predictions import Member
 from tlm_sweeps.committees.seating import seated
+from tlm_sweeps.compute.busy import busy_cores
 from tlm_sweeps.compute.machine import cores
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.models.encoder_heads import Classifier
 from tlm_sweeps.runs.provenance import processor
 
 BATCH_SIZES = (1, 32)
+BLOCKS = get_args(Blocks)
+"""Both are timed: whole blocks are what the study's models compute, trimmed ones what ours do."""
 _WARM_UP = 3
 _LEAST_ROUNDS = 5
 
@@ -42,7 +47,7 @@ class _Arrangement:
     n_models: int
     n_processes: int
     n_threads: int
-    answer: Callable[[np.ndarray], float]
+    answer: Callable[[np.ndarray, Blocks], float]
     """Answers, and says how many seconds of CPU time were on its longest path."""
 
 
@@ -62,7 +67,7 @@ def measured_latency(
     Args:
         committee: at least one run.
         against: groups of which one run answers alone.
-        rounds: that are counted, each arrangement and batch size once in every one.
+        rounds: that are counted, each arrangement, batch size and kind of blocks once in every one.
         most_seconds: after which no further round begins, once there are five.
 
     Raises:
@@ -72,14 +77,25 @@ def measured_latency(
     context = _common_context([*committee.members, *(group.members[0] for group in against)])
     first = committee.members[0]
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    busy = [busy_cores()]
     draw = np.random.default_rng(0)
     ids = {size: draw.integers(0, first.task.vocabulary_size, (size, context)) for size in BATCH_SIZES}
     with ExitStack() as stack:
         stack.enter_context(_one_thread())
         arrangements = [*_committee(committee, stack), *(way for each in against for way in _alone(each, stack))]
         calls = _rounds(arrangements, ids, rounds, most_seconds)
-    timings = tuple(_timing(arrangements[number], size, found) for (number, size), found in sorted(calls.items()))
-    return Latency(device=processor(), cores=cores(), context=context, load_average=load, timings=timings)
+    busy.append(busy_cores())
+    timings = tuple(
+        _timing(arrangements[number], size, blocks, found) for (number, size, blocks), found in sorted(calls.items())
+    )
+    return Latency(
+        device=processor(),
+        cores=cores(),
+        context=context,
+        load_average=load,
+        busy_cores=max((each for each in busy if each is not None), default=None),
+        timings=timings,
+    )
 
 
 def _common_context(members: Sequence[Member]) -> int:
@@ -115,10 +131,10 @@ def _alone(group: Gathered, stack: ExitStack) -> Iterator[_Arrangement]:
         yield _Arrangement(group.name, "alone", 1, 1, cores(), seat.answer)
 
 
-def _in_this_process(modules: Sequence[Classifier]) -> Callable[[np.ndarray], float]:
-    def answer(ids: np.ndarray) -> float:
+def _in_this_process(modules: Sequence[Classifier]) -> Callable[[np.ndarray, Blocks], float]:
+    def answer(ids: np.ndarray, blocks: Blocks) -> float:
         before = time.thread_time()
-        summed_logits(modules, torch.from_numpy(ids))
+        summed_logits(modules, torch.from_numpy(ids), blocks)
         return time.thread_time() - before
 
     return answer
@@ -126,26 +142,26 @@ def _in_this_process(modules: Sequence[Classifier]) -> Callable[[np.ndarray], fl
 
 def _rounds(
     arrangements: Sequence[_Arrangement], ids: dict[int, np.ndarray], rounds: int, most_seconds: float
-) -> dict[tuple[int, int], list[_Call]]:
-    """Calls by number of the arrangement and batch size."""
-    calls: defaultdict[tuple[int, int], list[_Call]] = defaultdict(list)
+) -> dict[tuple[int, int, Blocks], list[_Call]]:
+    """Calls by number of the arrangement, batch size and kind of blocks."""
+    calls: defaultdict[tuple[int, int, Blocks], list[_Call]] = defaultdict(list)
     begun = time.perf_counter()
     for number in range(_WARM_UP + rounds):
         is_late = time.perf_counter() - begun > most_seconds
         if is_late and number >= _WARM_UP + _LEAST_ROUNDS:
             break
-        for size, batch in ids.items():
+        for size, blocks in product(ids, BLOCKS):
             for place in range(len(arrangements)):
                 turn = (place + number) % len(arrangements)  # nobody is always the first
                 before = time.perf_counter()
-                cpu = arrangements[turn].answer(batch)
+                cpu = arrangements[turn].answer(ids[size], blocks)
                 call = _Call(time.perf_counter() - before, cpu)
                 if number >= _WARM_UP:
-                    calls[turn, size].append(call)
+                    calls[turn, size, blocks].append(call)
     return calls
 
 
-def _timing(arrangement: _Arrangement, batch_size: int, calls: Sequence[_Call]) -> Timing:
+def _timing(arrangement: _Arrangement, batch_size: int, blocks: Blocks, calls: Sequence[_Call]) -> Timing:
     wall = [call.wall for call in calls]
     low, middle, high = statistics.quantiles(wall, n=4, method="inclusive") if len(wall) > 1 else [wall[0]] * 3
     return Timing(
@@ -154,6 +170,7 @@ def _timing(arrangement: _Arrangement, batch_size: int, calls: Sequence[_Call]) 
         n_models=arrangement.n_models,
         n_processes=arrangement.n_processes,
         n_threads=arrangement.n_threads,
+        blocks=blocks,
         batch_size=batch_size,
         median_seconds=middle,
         quartiles_seconds=(low, high),

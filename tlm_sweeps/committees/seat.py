@@ -1,8 +1,8 @@
 """A process with some members of a committee, which answers as long as it is asked.
 
 Started as `python -m tlm_sweeps.committees.seat FD THREADS FOLDER…` with one end of a pipe. It is sent the ids of a
-batch as int64, windows one after the other. It sends the seconds of CPU time that it took as float64, then the sum of
-its members' logits as float32.
+batch as int64, windows one after the other, behind one number that is 1 where blocks are whole. It sends the seconds of
+CPU time that it took as float64, then the sum of its members' logits as float32.
 """
 
 from __future__ import annotations
@@ -35,8 +35,10 @@ def serve(line: Connection, threads: int, folders: list[Path]) -> None:
         while True:
             asked = line.recv_bytes()
             before = time.thread_time()
-            ids = np.frombuffer(asked, dtype=np.int64).reshape(-1, context).copy()
-            logits = summed_logits(modules, torch.from_numpy(ids)).numpy().tobytes()
+            is_whole, *_ = np.frombuffer(asked, dtype=np.int64, count=1)
+            ids = np.frombuffer(asked, dtype=np.int64, offset=8).reshape(-1, context).copy()
+            blocks = "whole" if is_whole else "trimmed"
+            logits = summed_logits(modules, torch.from_numpy(ids), blocks).numpy().tobytes()
             line.send_bytes(np.float64(time.thread_time() - before).tobytes() + logits)
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
+from tlm_sweeps.committees.document import Blocks
 from tlm_sweeps.errors import RunError
 
 _SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE"}
@@ -33,19 +34,19 @@ class Seated:
         self._lines = lines
         self._n_labels = n_labels
 
-    def answer(self, ids: np.ndarray) -> float:
+    def answer(self, ids: np.ndarray, blocks: Blocks) -> float:
         """Answer a batch; seconds of CPU time on the longest path: the slowest process, and what is done here."""
         before = time.thread_time()
-        _, slowest = self.summed_logits(ids)
+        _, slowest = self.summed_logits(ids, blocks)
         return slowest + time.thread_time() - before
 
-    def summed_logits(self, ids: Int[np.ndarray, "b t"]) -> tuple[Float[np.ndarray, "b n"], float]:
+    def summed_logits(self, ids: Int[np.ndarray, "b t"], blocks: Blocks) -> tuple[Float[np.ndarray, "b n"], float]:
         """All members' logits of a batch, added up, and the CPU time of the slowest process in seconds.
 
         Raises:
             RunError: a process died.
         """
-        asked = np.ascontiguousarray(ids, dtype=np.int64).tobytes()
+        asked = np.int64(blocks == "whole").tobytes() + np.ascontiguousarray(ids, dtype=np.int64).tobytes()
         try:
             for line in self._lines:
                 line.send_bytes(asked)

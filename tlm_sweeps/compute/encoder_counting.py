@@ -83,6 +83,12 @@ def forward_flops_per_window(model: BertModel, vocabulary_size: int, task: Task)
     return _convolution_flops(model) + full_blocks + _block_flops(model, asked) + head
 
 
+def forward_flops_of_whole_blocks(model: BertModel, vocabulary_size: int, task: Task) -> int:
+    """The same where the last block computes every place, as BERT does elsewhere, although a few are read."""
+    spared = _block_flops(model, model.context) - _block_flops(model, _places(task))
+    return forward_flops_per_window(model, vocabulary_size, task) + spared
+
+
 def train_flops_per_window(model: BertModel, vocabulary_size: int, task: Task) -> TrainFlops:
     """Training FLOPs of one window (forward and backward, every weight trained) in the three accounts."""
     return TrainFlops(

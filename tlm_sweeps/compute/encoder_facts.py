@@ -69,3 +69,7 @@ class TaskFacts:
     """sha256 over vocabulary, labels, ids and their order."""
     overlap: TokenOverlap | None = None
     """Of train with the passages that an experiment names beside the task; None where none are named."""
+    n_valid_seen: int | None = None
+    """Validation examples whose very text is in train too; None where an older version kept the set."""
+    n_test_in_valid: int | None = None
+    """Test examples whose very text is among the validation examples too; likewise."""

@@ -5,6 +5,7 @@ Made once on a machine; afterwards opening maps files. It knows nothing of train
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tlm_sweeps.corpora.array_entries import Array, Kept, arrays_fingerprint, pu
 from tlm_sweeps.corpora.entries import entry_folder
 from tlm_sweeps.corpora.labelled_arrays import LabelledPart, LabelledSet
 from tlm_sweeps.corpora.pieces import WordPieces
-from tlm_sweeps.corpora.sampling import Drawn, PerLabel, draw, wanted_per_label
+from tlm_sweeps.corpora.sampling import PerLabel, draw, wanted_per_label
 from tlm_sweeps.corpora.splitting import SPLIT_NAMES
 from tlm_sweeps.corpora.task_catalog import TASKS, KnownTask
 from tlm_sweeps.corpora.task_sources import TaskSource, find_task, read_examples, source_identity
@@ -66,15 +67,18 @@ def _build(
     facts = {
         "labels": labels,
         **{f"n_{name}": len(getattr(drawn, name)) for name in SPLIT_NAMES},
-        "n_test_seen": _n_test_seen(drawn),
+        "n_test_seen": _n_seen(drawn.test, drawn.train),
+        "n_valid_seen": _n_seen(drawn.valid, drawn.train),
+        "n_test_in_valid": _n_seen(drawn.test, drawn.valid),
         "fingerprint": arrays_fingerprint(["labelled", pieces.fingerprint, labels], arrays),
     }
     publish_kept(entry, facts, arrays)
 
 
-def _n_test_seen(drawn: Drawn) -> int:
-    trained_on = {text for _, text in drawn.train}
-    return sum(text in trained_on for _, text in drawn.test)
+def _n_seen(part: Iterable[tuple[int, str]], other: Iterable[tuple[int, str]]) -> int:
+    """Examples of a part whose very text is in another one."""
+    texts = {text for _, text in other}
+    return sum(text in texts for _, text in part)
 
 
 def _part(kept: Kept, name: str, pieces: WordPieces) -> LabelledPart:

@@ -39,14 +39,14 @@ class Encoder(nn.Module):
         begin_as_bert(self.blocks)
 
     def forward(
-        self, tokens: Int[Tensor, "b t"], is_real: Bool[Tensor, "b t"], places: Int[Tensor, "b q"]
+        self, tokens: Int[Tensor, "b t"], is_real: Bool[Tensor, "b t"], places: Int[Tensor, "b q"] | None
     ) -> Float[Tensor, "b q d"]:
         """Features of the asked places of each window.
 
         Args:
             tokens: at most `context` of them in a window; any id where they are padding.
             is_real: False where a token is padding, which no place attends to; a window has at least one that is none.
-            places: of each window, from 0. All of them give all features, at the full price.
+            places: of each window, from 0; None asks for all of them, at the price of a whole last block.
         """
         x = self.embeddings(tokens)
         if self.convolution is not None:
@@ -54,7 +54,7 @@ class Encoder(nn.Module):
         *first, last = self.blocks
         for block in first:
             x = block(x, x, is_real)
-        return last(x, _at(x, places), is_real)
+        return last(x, x if places is None else _at(x, places), is_real)
 
 
 class Embeddings(nn.Module):

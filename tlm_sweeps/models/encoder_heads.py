@@ -64,8 +64,18 @@ class Classifier(nn.Module):
 
     def labels(self, tokens: Int[Tensor, "b t"], is_real: Bool[Tensor, "b t"]) -> Float[Tensor, "b n"]:
         """Logits of the labels; in bf16 they are bfloat16. The first token of a window is none of padding."""
-        first = self.encoder(tokens, is_real, tokens.new_zeros(len(tokens), 1))
-        return self.head(self.dropout(self.pooler(first[:, 0]).tanh()))
+        return self._told(self.encoder(tokens, is_real, tokens.new_zeros(len(tokens), 1)))
+
+    def labels_by_whole_blocks(self, tokens: Int[Tensor, "b t"], is_real: Bool[Tensor, "b t"]) -> Float[Tensor, "b n"]:
+        """The same logits, with a last block that computes every place although the first alone is read.
+
+        This is what BERT classifiers do elsewhere (`transformers.BertModel`), and the study's did. A model of one block
+        pays for it most.
+        """
+        return self._told(self.encoder(tokens, is_real, None))
+
+    def _told(self, features: Float[Tensor, "b q d"]) -> Float[Tensor, "b n"]:
+        return self.head(self.dropout(self.pooler(features[:, 0]).tanh()))
 
     def forward(self, tokens: Int[Tensor, "b t"], is_real: Bool[Tensor, "b t"]) -> Float[Tensor, "b n"]:
         """As `labels`."""

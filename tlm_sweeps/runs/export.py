@@ -23,7 +23,8 @@ def to_json(records: tuple[Record, ...]) -> str:
 
 def to_csv(records: tuple[Record, ...]) -> str:
     """A row a record; nested fields under dotted names, text that a spreadsheet would run made harmless."""
-    rows = [{name: _cell(value) for name, value in flat(record).items()} for record in records]
+    gains = gains_of(records)
+    rows = [{name: _cell(value) for name, value in (flat(record) | _gain(record, gains)).items()} for record in records]
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
@@ -36,9 +37,35 @@ def to_parquet(records: tuple[Record, ...], path: Path) -> None:
     """A row a record, with dotted column names; columns whose values differ in type become JSON text."""
     import pandas as pd
 
-    rows = [flat(record) for record in records]
+    gains = gains_of(records)
+    rows = [flat(record) | _gain(record, gains) for record in records]
     names = list(dict.fromkeys(name for row in rows for name in row))
     pd.DataFrame({name: _column([row.get(name) for row in rows]) for name in names}).to_parquet(path, index=False)
+
+
+def gains_of(records: tuple[Record, ...]) -> dict[str, float]:
+    """What pre-training brings: test accuracy less that of the twin from random weights, by run, where there is one.
+
+    A twin has the same seed and the same experiment but for its first weights and the passages that made them.
+    """
+    scored = [(record, scores.accuracy) for record in records if (scores := record.test_scores) is not None]
+    twins = {_twin(record): accuracy for record, accuracy in scored if record.started_from is None}
+    begun = [(record, accuracy) for record, accuracy in scored if record.started_from is not None]
+    return {record.run_id: accuracy - twins[key] for record, accuracy in begun if (key := _twin(record)) in twins}
+
+
+def _twin(record: Record) -> str:
+    same = {name: value for name, value in record.spec.items() if name not in {"start_from", "passages"}}
+    return json.dumps([record.sweep, record.seed, same], sort_keys=True)
+
+
+def _gain(record: Record, gains: dict[str, float]) -> dict[str, float | None]:
+    """Overlap and gain beside each other, of runs that tell labels apart; no columns of others."""
+    if record.test_scores is None:
+        return {}
+    overlap = record.provenance.corpus.get("overlap") or {}
+    shares = {f"overlap.{name}": overlap.get(name) for name in ("task_kinds_seen", "common_mass")}
+    return {**shares, "gain": gains.get(record.run_id)}
 
 
 def _column(values: list[Any]) -> list[Any]:

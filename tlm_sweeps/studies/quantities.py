@@ -2,8 +2,8 @@
 
 The rule (docs/decisions/0017-second-study.md), that of contrasts in other words: the mean over seeds, its 95 %
 t-interval and the p of the two-sided t-test, corrected by Holm over what is asked together. `holds`: corrected p < 0.05
-and the mean is positive; `reversed`: corrected p < 0.05 and it is negative; `not run`: something is missing, or there
-are fewer than three seeds; else `within noise`.
+and the mean is positive; `reversed`: corrected p < 0.05 and it is negative, both by one test example at
+least; `not run`: something is missing, or there are fewer than three seeds; else `within noise`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 
 from tlm_sweeps.report.certainty import Estimate, estimate
 from tlm_sweeps.studies.contrasts import FEWEST_SEEDS, LEVEL, Verdict, holm, paired_p
+
+_ROUNDING = 1e-9
+"""Relative: a mean of exactly one example is one."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Quantity:
     """What may be lacking: value + margin is tested."""
     missing: str = ""
     """Why nothing may be judged; empty where it may."""
+    floor: float = 0.0
+    """Smallest mean, with the margin, that is anything at all: one test example."""
     n_asked: int = 0
     """Seeds that are asked for."""
 
@@ -54,9 +59,10 @@ class Judged:
         found = self.quantity.estimate
         if self.corrected_p is None or found is None:
             return "not run"
-        if self.corrected_p >= LEVEL:
+        mean = found.mean + self.quantity.margin
+        if self.corrected_p >= LEVEL or abs(mean) < self.quantity.floor * (1 - _ROUNDING):
             return "within noise"
-        return "holds" if found.mean + self.quantity.margin > 0 else "reversed"
+        return "holds" if mean > 0 else "reversed"
 
 
 def judge_quantities(asked: Sequence[Quantity]) -> tuple[Judged, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from itertools import combinations, pairwise
 from typing import Literal
@@ -132,6 +133,7 @@ def gain(task: Task, pretrained: Arm, random: Arm, sweeps: Sweeps) -> Quantity:
         says="pre-trained − random",
         values=difference(first.by_seed, second.by_seed),
         missing=first_reason([first.missing, second.missing]),
+        floor=max(first.one_example, second.one_example),
         n_asked=max(first.n_asked, second.n_asked),
     )
 
@@ -144,6 +146,7 @@ def _trend(task: Task, arm_of: Callable[[Task, int], Arm], sweeps: Sweeps, *, is
         says="accuracy per doubling of the passages",
         values=slopes({size: each.by_seed for size, each in found.items()}),
         missing=first_reason(missing),
+        floor=max(each.one_example for each in found.values()) / math.log2(SIZES[-1] / SIZES[0]),
         n_asked=min(each.n_asked for each in found.values()),
     )
 
@@ -159,6 +162,7 @@ def _steps(task: Task, arm_of: Callable[[Task, int], Arm], sweeps: Sweeps) -> li
                 says=f"{larger:,} − {smaller:,} passages",
                 values=difference(more.by_seed, less.by_seed),
                 missing=first_reason([less.missing, more.missing]),
+                floor=max(less.one_example, more.one_example),
                 n_asked=min(less.n_asked, more.n_asked),
             )
         )
@@ -186,5 +190,6 @@ def _pair(first: Task, second: Task, overlaps: Mapping[Task, float | None], swee
         says="gain − gain",
         values=difference(gains[0].values, gains[1].values),
         missing=first_reason([*(each.missing for each in gains), unknown]),
+        floor=max(each.floor for each in gains),
         n_asked=max(each.n_asked for each in gains),
     )

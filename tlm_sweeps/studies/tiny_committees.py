@@ -5,15 +5,18 @@ Replicate r sets the members of seeds 6r … 6r + 5 beside the deep encoder of s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tlm_sweeps.committees.document import CommitteeDocument, RunFigures
 from tlm_sweeps.compute.planning import seeds_of
+from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.studies.arms import records_of
 from tlm_sweeps.studies.tiny_arms import MEMBERS, TASKS, Task, deep, shallow
+from tlm_sweeps.studies.wording import join
 
 Sweeps = Mapping[str, SweepResults]
 _Run = tuple[str, str, int, int | None]
@@ -64,11 +67,14 @@ def seated(documents: Iterable[CommitteeDocument], sweeps: Sweeps) -> tuple[Seat
     """The documents that are of the study's committees; others, and those of runs made since, are left out.
 
     Raises:
+        InputError: two documents are of one committee, with times of their own each.
         ValueError: two runs of one seed answer to an arm.
     """
-    by_runs = {_runs_of(each): each for each in documents}
-    pairs = [(each, by_runs.get(_runs_in(each))) for each in seats(sweeps)]
-    return tuple(Seated(each, document) for each, document in pairs if document is not None)
+    by_runs: dict[object, list[CommitteeDocument]] = defaultdict(list)
+    for document in documents:
+        by_runs[_runs_of(document)].append(document)
+    found = [(each, by_runs[_runs_in(each)]) for each in seats(sweeps)]
+    return tuple(Seated(each, _only_one(each, there)) for each, there in found if there)
 
 
 def replicates_asked(task: Task, sweeps: Sweeps) -> tuple[int, ...]:
@@ -84,6 +90,15 @@ def unformed(task: Task, sweeps: Sweeps, found: Iterable[Seated]) -> tuple[str, 
 
 def _seeds(replicate: int) -> range:
     return range(MEMBERS * replicate, MEMBERS * (replicate + 1))
+
+
+def _only_one(each: Seats, documents: Sequence[CommitteeDocument]) -> CommitteeDocument:
+    if len(documents) > 1:
+        made = join([document.created_at for document in documents])
+        message = f"{len(documents)} documents are of the committee {each.key}, made at {made}"
+        hint = "move all but one of them out of the folder `committees`: which times count is yours to say"
+        raise InputError(message, place=each.key, hint=hint)
+    return documents[0]
 
 
 def _runs_in(each: Seats) -> tuple[frozenset[_Run], _Run]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
+from tlm_sweeps.committees.document import Blocks
 from tlm_sweeps.report.certainty import Estimate
 from tlm_sweeps.studies.quantities import Judged
 from tlm_sweeps.studies.quantity_claims import QuantityClaimAnswer, QuantitySettingAnswer
 from tlm_sweeps.studies.tiny import TinyReproduction
 from tlm_sweeps.studies.tiny_arms import SIZES, TASKS, Task, deep, deep_random, shallow, shallow_random
 from tlm_sweeps.studies.tiny_claims import OVERLAPS
-from tlm_sweeps.studies.tiny_committee_claim import lead_of, relative_latency, relative_pretraining
+from tlm_sweeps.studies.tiny_committee_claim import lead_of, relative_pretraining
 from tlm_sweeps.studies.tiny_committees import Seated
 from tlm_sweeps.studies.tiny_evidence import Accuracies, accuracies
+from tlm_sweeps.studies.tiny_latency import ARRANGEMENTS, relative_latency
 from tlm_sweeps.studies.tiny_published import MODELS
 
 SCALE = "scaled: width 128, 64 positions, 8,192 pieces, three passes over at most 20,000 passages"
@@ -88,6 +90,9 @@ def _encoder(each: Accuracies) -> dict[str, Any]:
         "label": each.label,
         "accuracies": dict(each.by_seed),
         **_estimate(each.estimate),
+        "steps": list(each.steps),
+        "epochs": each.epochs,
+        "train_nll": each.train_nll,
         "n_asked": each.n_asked,
         "n_failed": each.n_failed,
         "pretraining_flops": each.pretraining_flops,
@@ -114,10 +119,14 @@ def _committee(each: Seated) -> dict[str, Any]:
             for one in document.curve
         ],
         "relative_pretraining_flops": relative_pretraining(document),
+        "equal_flops": [one.model_dump(mode="json") for one in document.equal_flops],
         "relative_latency": {
-            f"{arrangement}, batch {batch}": relative_latency(document, arrangement, batch)
-            for arrangement in ("side by side", "in sequence")
-            for batch in (1, 32)
+            blocks: {
+                f"{arrangement}, batch {batch}": relative_latency(document, arrangement, batch, blocks)
+                for arrangement in ARRANGEMENTS
+                for batch in (1, 32)
+            }
+            for blocks in get_args(Blocks)
         },
         "committee": _cost(document.committee),
         "deep_cost": _cost(beside),
@@ -131,6 +140,7 @@ def _cost(group: Any) -> dict[str, Any]:
     return {
         "n_params": group.n_params,
         "forward_flops": group.forward_flops,
+        "whole_forward_flops": group.whole_forward_flops,
         "pretraining_flops": dict(group.pretraining_flops),
         "finetuning_flops": dict(group.finetuning_flops),
     }

@@ -40,6 +40,28 @@ class Accuracies:
         known = [flops for flops in spent if flops is not None]
         return statistics.fmean(known) if known and len(known) == len(self.records) else None
 
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Steps of fine-tuning that its runs took, each number once."""
+        return tuple(sorted({each.steps for each in self.records if each.steps is not None}))
+
+    @property
+    def epochs(self) -> float | None:
+        """Passes of fine-tuning over the labelled examples, mean; None where no run says."""
+        known = [each.epochs for each in self.records if each.epochs is not None]
+        return statistics.fmean(known) if known else None
+
+    @property
+    def train_nll(self) -> float | None:
+        """Nats per example at the end of fine-tuning, mean: near ln of the labels, a run has hardly learnt."""
+        known = [each.train_nll for each in self.records if each.train_nll is not None]
+        return statistics.fmean(known) if known else None
+
+    @property
+    def one_example(self) -> float:
+        """Share of the test examples that one is; 0 without a run."""
+        return max((1 / each.test_scores.n for each in self.records if each.test_scores), default=0.0)
+
     def overlap(self, measure_name: str) -> float | None:
         """Overlap of the task's tokens with the pre-training passages; None where no run says.
 

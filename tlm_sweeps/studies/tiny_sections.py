@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tlm_sweeps.committees.document import Group
 from tlm_sweeps.report.certainty import Estimate
 from tlm_sweeps.report.views import Row, Table
 from tlm_sweeps.studies.quantities import Judged
@@ -12,14 +13,10 @@ from tlm_sweeps.studies.sections import Section, filled
 from tlm_sweeps.studies.tiny import TinyReproduction
 from tlm_sweeps.studies.tiny_arms import SIZES, TASKS, deep, deep_random, shallow, shallow_random
 from tlm_sweeps.studies.tiny_claims import OVERLAPS
-from tlm_sweeps.studies.tiny_committee_claim import (
-    ARRANGEMENTS,
-    lead_of,
-    relative_latency,
-    relative_pretraining,
-)
+from tlm_sweeps.studies.tiny_committee_claim import lead_of, relative_pretraining
 from tlm_sweeps.studies.tiny_committees import Seated
 from tlm_sweeps.studies.tiny_evidence import Accuracies, accuracies
+from tlm_sweeps.studies.tiny_latency import ARRANGEMENTS, DECIDING_BLOCKS, relative_latency
 from tlm_sweeps.studies.tiny_published import MODELS
 from tlm_sweeps.studies.wording import NOTHING, join, p_in_words, seeds_in_words, sentence
 from tlm_sweeps.units import format_count, format_flops
@@ -108,8 +105,9 @@ def _accuracy_table(found: TinyReproduction) -> Table:
             random = accuracies(random_arm(task), found.sweeps)
             arms = [random, *(accuracies(arm_of(task, size), found.sweeps) for size in SIZES)]
             rows += [_accuracy_row(task.name, each, random) for each in arms if each.by_seed]
-    columns = ("task", "model", "accuracy, %", "gain, points", "errors removed, %", *OVERLAPS.values(), "seeds")
-    caption = "Test accuracy, what pre-training brings, and the overlap of tokens (scaled)"
+    columns = ("task", "model", "accuracy, %", "gain, points", "errors removed, %", *OVERLAPS.values())
+    columns = (*columns, "steps", "epochs", "train NLL", "seeds")
+    caption = "Test accuracy, what pre-training brings, the overlap of tokens, and how long fine-tuning was (scaled)"
     return Table(caption, columns, tuple(rows), words=_WORDS)
 
 
@@ -125,6 +123,9 @@ def _accuracy_row(task: str, each: Accuracies, random: Accuracies) -> Row:
         NOTHING if gain is None else f"{100 * gain:+.2f}",
         NOTHING if removed is None else f"{100 * removed:.1f}",
         *(NOTHING if overlap is None else f"{overlap:.4f}" for overlap in overlaps),
+        join([f"{steps:,}" for steps in each.steps]) or NOTHING,
+        NOTHING if each.epochs is None else f"{each.epochs:.1f}",
+        NOTHING if each.train_nll is None else f"{each.train_nll:.3f}",
         seeds_in_words(len(each.by_seed), each.n_asked),
     )
     return Row(cells)
@@ -139,7 +140,7 @@ def _committee_table(found: Sequence[Seated]) -> Table:
     """Every committee beside the deep encoder of its replicate: accuracy and what it costs."""
     columns = (
         *("task", "replicate", "committee, %", "deep, %", "lead, points", "pre-training FLOPs", "× deep"),
-        *("FLOPs a prediction", "× deep ", "parameters", "× deep  "),
+        *("FLOPs a prediction, whole blocks", "× deep ", "trimmed", "× deep  ", "parameters", "× deep   "),
     )
     caption = "Committees by their mean logit, beside the deep encoder (scaled)"
     return Table(caption, columns, tuple(map(_committee_row, found)), words=_WORDS)
@@ -157,6 +158,7 @@ def _committee_row(each: Seated) -> Row:
         f"{100 * lead_of(document, 'mean logit'):+.2f}",
         format_flops(ours.pretraining_flops.get("matmul", 0)),
         _times(relative_pretraining(document)),
+        *_whole_flops(ours, beside),
         format_flops(ours.forward_flops),
         _times(ours.forward_flops / beside.forward_flops),
         format_count(ours.n_params),
@@ -165,37 +167,59 @@ def _committee_row(each: Seated) -> Row:
     return Row(cells)
 
 
+def _whole_flops(ours: Group, beside: Group) -> tuple[str, str]:
+    known = ours.whole_forward_flops, beside.whole_forward_flops
+    if known[0] is None or known[1] is None:
+        return NOTHING, NOTHING
+    return format_flops(known[0]), _times(known[0] / known[1])
+
+
 def _latency_table(found: Sequence[Seated]) -> Table:
     """Median times, and how many times the deep encoder's on as many cores they are."""
     rows = [
-        Row((each.seats.task.name, str(each.seats.replicate), *_milliseconds(each), *_relative(each)))
+        Row((each.seats.task.name, str(each.seats.replicate), *_milliseconds(each), *_relative(each), *_load(each)))
         for each in found
         if each.document.latency
     ]
     arranged = [f"{arrangement}, batch {batch}" for batch in _BATCHES for arrangement in ARRANGEMENTS]
+    trimmed = [f"× deep, {arrangement}, batch {_BATCHES[0]}, trimmed" for arrangement in ARRANGEMENTS]
     columns = (
         "task",
         "replicate",
         "deep, ms, batch 1",
         "deep, ms, batch 32",
         *(f"× deep, {each}" for each in arranged),
+        *trimmed,
+        "busy",
+        "load",
     )
-    return Table(f"How long a committee takes (scaled); {_device(found)}", columns, tuple(rows), words=_WORDS)
+    caption = (
+        f"How long a committee takes (scaled), by whole blocks unless trimmed; {_device(found)}; busy: "
+        "cores that others used meanwhile; load: processes that wanted one in the minute before"
+    )
+    return Table(caption, columns, tuple(rows), words=_WORDS)
 
 
 def _milliseconds(each: Seated) -> list[str]:
-    """The deep encoder's time on one core."""
+    """The deep encoder's time on one core, by whole blocks."""
     timings = each.document.latency.timings if each.document.latency else ()
-    alone = {one.batch_size: one.median_seconds for one in timings if (one.arrangement, one.n_threads) == ("alone", 1)}
+    wanted = ("alone", 1, DECIDING_BLOCKS)
+    alone = {
+        one.batch_size: one.median_seconds for one in timings if (one.arrangement, one.n_threads, one.blocks) == wanted
+    }
     return [f"{1e3 * alone[batch]:.2f}" if batch in alone else NOTHING for batch in _BATCHES]
 
 
 def _relative(each: Seated) -> list[str]:
-    return [
-        _times(relative_latency(each.document, arrangement, batch))
-        for batch in _BATCHES
-        for arrangement in ARRANGEMENTS
-    ]
+    whole = [relative_latency(each.document, way, batch) for batch in _BATCHES for way in ARRANGEMENTS]
+    trimmed = [relative_latency(each.document, way, _BATCHES[0], "trimmed") for way in ARRANGEMENTS]
+    return [_times(ratio) for ratio in (*whole, *trimmed)]
+
+
+def _load(each: Seated) -> list[str]:
+    latency = each.document.latency
+    found = (latency.busy_cores, latency.load_average) if latency else (None, None)
+    return [NOTHING if load is None else f"{load:.2f}" for load in found]
 
 
 def _device(found: Sequence[Seated]) -> str:
@@ -214,8 +238,8 @@ def _sizes() -> Section:
     )
     table = Table("", ("model", "encoder", "masked pieces", "64 labels"), rows, words=_WORDS)
     said = (
-        "Parameters as published. Ours are the same, by test.",
-        "`tlm-sweeps plan sweeps/tiny-language-models/full.yaml` shows those of the masked models.",
+        "Parameters as published. The plan of sweeps/tiny-language-models/full.yaml gives those with masked pieces.",
+        "Our encoders have as many as the first column, and classifiers of 64 labels as the last, by test.",
         "The study's accuracies could not be read, so none is compared. Its own sizes are not run.",
     )
     return Section("The study's own models (published; not run)", said, (table,), ())

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Final
 
 IDENTITIES: Final = {
-    "tiny-scaled-ag-news": "fb94ae9ffa667b04",
-    "tiny-scaled-ag-news-members": "014e496ef40868b5",
-    "tiny-scaled-dbpedia": "46a71242dd163fd9",
-    "tiny-scaled-dbpedia-members": "771697b540fac20e",
-    "tiny-scaled-deep": "7a2b6e3f49072572",
+    "tiny-scaled-ag-news": "f26afb0e11891b2d",
+    "tiny-scaled-ag-news-members": "6d280b753a495f8e",
+    "tiny-scaled-dbpedia": "d7da1da34e43e04e",
+    "tiny-scaled-dbpedia-members": "be1cba5eaf722442",
+    "tiny-scaled-deep": "a15d3e19f8312f15",
     "tiny-scaled-fewrel": "5c2664c18778fccf",
     "tiny-scaled-fewrel-members": "374fb18829ca0c18",
-    "tiny-scaled-shallow": "476b22e80277d0a8",
-    "tiny-scaled-shallow-sizes": "c28ad8008300fde5",
+    "tiny-scaled-shallow": "c7f1db7378e39c88",
+    "tiny-scaled-shallow-sizes": "cac8c397a70a099a",
 }
