@@ -127,24 +127,50 @@ def test_a_chain_killed_within_its_second_sweep_goes_on_to_the_same_results(trai
     assert (copy.spent("pre"), copy.spent("fine")) == (trained.spent("pre"), trained.spent("fine"))
 
 
-def test_one_total_covers_the_chain_to_the_flop(trained: Place, copy: Place):
+def test_one_total_covers_the_chain_to_the_flop_whatever_bounds_a_run(trained: Place, copy: Place):
     each_run = {(record.trial, record.seed): (record.train_flops or {})["matmul"] for record in trained.records("fine")}
     dearest, needed = max(each_run.values()), trained.spent("pre") + trained.spent("fine")
     shutil.rmtree(copy.runs / "fine")
     for total, complete in ((needed - 1, 4), (needed, 6)):
-        budget = {"flops": dearest, "match": "none", "total": total}
+        budget = {"flops": needed - 1, "match": "none", "total": total}
         records = copy.last(write_spec(copy.folder, FINE_TUNING, seeds=2, budget=budget))
         assert [each.state for each in records] == ["complete"] * complete
         assert copy.spent("pre") + copy.spent("fine") <= total
+        unbegun = tlm.status("fine", copy.runs).progress.unbegun
+        if complete == 6:
+            assert unbegun is None
+        else:
+            assert unbegun is not None
+            assert (unbegun.trials, unbegun.needed_flops) == (1, 2 * dearest)
+            assert unbegun.left_flops == 2 * dearest - 1
 
 
-def test_a_sweep_before_it_stops_where_the_total_ends(trained: Place, tmp_path: Path):
-    place, one = Place(tmp_path), max((each.train_flops or {})["matmul"] for each in trained.records("pre"))
-    write_spec(tmp_path, PRETRAINING, seeds=2, budget={"flops": one, "match": "none"})
-    spec = write_spec(tmp_path, FINE_TUNING, seeds=2, budget={"flops": one, "match": "none", "total": 2 * one})
-    problem = place.refused(spec)
-    assert place.spent("pre") <= 2 * one
-    assert "pre" in problem.message
+def test_a_total_that_ends_before_the_chain_is_refused_before_any_of_it_is_trained(trained: Place, tmp_path: Path):
+    place, needed = Place(tmp_path), trained.spent("pre") + trained.spent("fine")
+    write_spec(tmp_path, PRETRAINING, seeds=2)
+    budget = {"flops": needed - 1, "match": "none", "total": needed - 1}
+    problem = place.refused(write_spec(tmp_path, FINE_TUNING, seeds=2, budget=budget))
+    assert "does not cover it and all that it is after" in problem.message
+    assert f"to {needed} or more" in problem.hint
+    assert not (tmp_path / "runs").exists()
+    place.sweep(write_spec(tmp_path, FINE_TUNING, seeds=2, budget=budget | {"total": needed}))
+    assert {each.state for each in place.records("fine")} == {"complete"}
+
+
+def test_a_sweep_for_which_the_others_left_too_little_says_what_would_do(trained: Place, copy: Place):
+    cheapest = min((each.train_flops or {})["matmul"] for each in trained.records("fine"))
+    shutil.rmtree(copy.runs / "fine")
+    short = trained.spent("pre") + 2 * cheapest - 1
+    for total in (short, short + 1):
+        fine = write_spec(
+            copy.folder, FINE_TUNING, seeds=2, budget={"flops": 2 * cheapest, "match": "none", "total": total}
+        )
+        if total == short:
+            with pytest.raises(InputError) as caught:
+                copy.last(fine)
+            assert f"to {short + 1} or more" in caught.value.problems[0].hint
+        else:
+            assert [each.state for each in copy.last(fine)].count("complete") == 2
 
 
 def test_the_others_are_trained_when_a_run_before_them_failed(copy: Place):

@@ -90,9 +90,17 @@ def _table(planned: Sequence[PlannedSweep]) -> RenderableType:
     return table(columns, title="In this order")
 
 
+def _verdict(planned: Sequence[PlannedSweep]) -> str:
+    """Of the last sweep's total, which a forecast of that sweep alone does not go beyond."""
+    total, whole = total_of(planned[-1].spec), [each.forecast for each in planned]
+    if total is None or sum(each.train_flops if each else 0 for each in whole) > total:
+        return "does not cover them all: raise it"
+    return "covers them all"
+
+
 def _sum_line(planned: Sequence[PlannedSweep]) -> str:
     whole, total = together(planned), total_of(planned[-1].spec)
-    bound = f"; the total of {planned[-1].spec.name}, {format_flops(total)}, covers them all" if total else ""
+    bound = f"; the total of {planned[-1].spec.name}, {format_flops(total)}, {_verdict(planned)}" if total else ""
     if whole is None:
         return "nothing can be said of them together" + bound
     flops = "" if whole.train_flops is None else f"{format_flops(whole.train_flops)}, "

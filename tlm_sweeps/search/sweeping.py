@@ -17,13 +17,14 @@ from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs import provenance
 from tlm_sweeps.runs.folders import sweep_folder
 from tlm_sweeps.runs.ledger import Ledger, is_begun, reading, writing
+from tlm_sweeps.search.affording import keep_unbegun
 from tlm_sweeps.search.checkpoint_interval import checkpoint_seconds
 from tlm_sweeps.search.continuing import changes_since, seeds_hint
 from tlm_sweeps.search.coordinator import Coordinator
 from tlm_sweeps.search.devices import Asked, devices, room_on_gpus
 from tlm_sweeps.search.growing import add_missing_runs, ensure_seeds_fit
 from tlm_sweeps.search.pool import LocalPool
-from tlm_sweeps.search.pooling import ensure_pool, kept_pool, pool_of
+from tlm_sweeps.search.pooling import ensure_pool, ensure_total, kept_pool, pool_of
 from tlm_sweeps.search.progress import SweepProgress
 from tlm_sweeps.search.resolving import ensure_resolved
 from tlm_sweeps.search.settling import with_precision
@@ -75,7 +76,7 @@ def sweep(
     on_gpus = where != ("cpu",)
     ensure_feasible(spec, facts_of)
     ensure_resolved(spec, folder, facts_of)
-    ensure_pool(spec, shared, runs)
+    ensure_pool(spec, shared, runs, facts_of)
     pool_flops = pool_of(spec, shared, runs)
     crew = crew_of(spec, facts_of, workers, on_gpus=on_gpus)
     with writing(folder) as ledger:
@@ -95,6 +96,7 @@ def sweep(
                 **kept_pool(pool_flops if shared else None),
             }
         )
+        keep_unbegun(ledger, None)
         with closing(LocalPool(crew.workers, folder, data_dir)) as pool:
             settled = with_precision(spec, ledger, pool, facts_of, where[0])
             add_missing_runs(settled, ledger, facts_of, origin)
@@ -119,6 +121,7 @@ def ensure_startable(loaded: LoadedSweep, runs: Path, facts_of: FactsOf) -> None
     ensure_not_launched(folder)
     ensure_feasible(spec, facts_of)
     ensure_resolved(spec, folder, facts_of, [link.spec for link in loaded.links])
+    ensure_total(spec, [link.spec for link in loaded.links], facts_of)
     if is_begun(folder):
         with reading(folder) as ledger:
             _ensure_same(spec, ledger, facts_of)
