@@ -9,11 +9,12 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from tlm_sweeps.compute.forecast import Forecast
-from tlm_sweeps.compute.planning import SweepPlan
+from tlm_sweeps.compute.planning import SweepPlan, seeds_of
 from tlm_sweeps.console.streams import plain
 from tlm_sweeps.console.tables import Column, table
 from tlm_sweeps.console.wording import about
 from tlm_sweeps.spec.chaining import account_of, total_of
+from tlm_sweeps.spec.loading import LoadedSweep
 from tlm_sweeps.spec.sweep import SweepSpec
 from tlm_sweeps.units import format_flops, format_seconds
 
@@ -61,6 +62,26 @@ def together(planned: Sequence[PlannedSweep]) -> Together | None:
 
 def _at_most(flops: int, total: int | None) -> int:
     return flops if total is None else min(flops, total)
+
+
+def seeds_line(loaded: LoadedSweep) -> list[str]:
+    """Whose the seeds of `--set seeds=…` are: those of a chain's last sweep alone."""
+    if "seeds" not in loaded.places.overrides or not loaded.links:
+        return []
+    others = ", ".join(f"{each.spec.name} {len(seeds_of(each.spec))}" for each in loaded.links)
+    last = f"{loaded.places.overrides['seeds']} is for {loaded.spec.name} alone"
+    return [f"{last}; seeds of those before it, by their own files: {others}"]
+
+
+def seeds_kept_lines(asked: LoadedSweep, begun: LoadedSweep) -> list[str]:
+    """Of which sweeps of a chain more seeds are there than are asked for."""
+    pairs = zip((*asked.links, asked), (*begun.links, begun), strict=True)
+    return [
+        f"{new.spec.name} has {len(seeds_of(new.spec))} seeds by now, which is more than the "
+        f"{len(seeds_of(old.spec))} asked for: it keeps them"
+        for old, new in pairs
+        if len(seeds_of(new.spec)) > len(seeds_of(old.spec))
+    ]
 
 
 def chain_view(planned: Sequence[PlannedSweep]) -> RenderableType:
