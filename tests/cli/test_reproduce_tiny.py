@@ -51,6 +51,19 @@ def test_one_claim_is_told_alone_and_called_scaled(tlm: Tlm, kept: Path):
     assert "B1 " not in told.out
 
 
+def test_the_page_of_another_study_is_not_written_over(tlm: Tlm, kept: Path, tmp_path: Path):
+    page = tmp_path / "FINDINGS.md"
+    page.write_text("# Findings\n\nmade by `tlm-sweeps reproduce architecture-tradeoffs --from records`\n")
+    before = page.read_text()
+    told = tlm("reproduce", STUDY, "--from", kept, "--findings", page)
+    assert told.code == 2
+    assert "holds the findings of architecture-tradeoffs" in told.err
+    assert page.read_text() == before
+    page.write_text("# Findings\n\nmy own notes\n")
+    assert tlm("reproduce", STUDY, "--from", kept, "--findings", page).code == 0
+    assert tlm("reproduce", STUDY, "--from", kept, "--findings", page).code == 0
+
+
 def test_findings_are_written_from_the_records(tlm: Tlm, kept: Path, tmp_path: Path):
     page = tmp_path / "findings.md"
     assert tlm("reproduce", STUDY, "--from", kept, "--findings", page).code == 0
