@@ -46,6 +46,24 @@ def test_a_plan_says_what_no_sweep_before_it_will_have(tlm: Tlm, fine: Path):
     assert tlm("plan", fine, "--set", "search={model.depth: [3]}").code == 2
 
 
+def test_whose_seeds_are_asked_for_is_said_of_a_chain(tlm: Tlm, fine: Path):
+    said = tlm("plan", fine, "--set", "seeds=1")
+    assert "is for fine alone" in said.err
+    assert "pre 1" in said.err
+    assert "alone" not in tlm("plan", fine.parent / "pre.yaml", "--set", "seeds=1").err
+
+
+def test_a_total_that_does_not_cover_the_chain_is_planned_as_such(tlm: Tlm, fine: Path):
+    needed = tlm("plan", fine, "--json").data["together"]["train_flops"]
+    sets = ("--set", f"budget.flops={needed // 2}", "--set")
+    assert "covers them all" in tlm("plan", fine, *sets, f"budget.total={needed}").out
+    assert "does not cover them all" in tlm("plan", fine, *sets, f"budget.total={needed - 1}").out
+    said = tlm("sweep", fine, *sets, f"budget.total={needed - 1}")
+    assert said.code == 2
+    assert str(needed) in said.err
+    assert not (fine.parent / "runs").exists()
+
+
 def test_one_command_runs_the_chain_and_says_which_sweep_it_is_at(tlm: Tlm, fine: Path):
     said = tlm("sweep", fine, "--json", "--workers", "1", "--no-report")
     events = [json.loads(line) for line in said.out.splitlines()]

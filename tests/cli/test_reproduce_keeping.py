@@ -98,6 +98,16 @@ def test_a_kept_run_that_failed_is_said_and_fails_nothing(tlm: Tlm, tmp_path: Pa
     assert f"the kept run `{failed.run_id}` is failed: diverged: loss is nan" in again.err
 
 
+def test_a_kept_run_that_could_not_be_begun_is_said(tlm: Tlm, tmp_path: Path):
+    sweep = results_of("sweep-heads.yaml", lambda _, seed: 2.3 + 0.01 * seed)
+    lost = sweep.records[0].model_copy(update={"state": "infeasible", "reason": "`pre/a` left no weights"})
+    results = type(sweep)(sweep.spec, (lost, *sweep.records[1:]), sweep.curves, 0, "", "tlm-sweeps")
+    keep(results, tmp_path / "records" / STUDY)
+    said = tlm("reproduce", STUDY, "--from", "records", "--table", "heads")
+    assert said.code == 0
+    assert "1 run of tradeoffs-heads could not be begun: `pre/a` left no weights" in said.err
+
+
 def test_a_run_that_fails_while_a_study_is_trained_leaves_with_1(tlm: Tlm, small_specs: Path):
     file = small_specs / "sweep-context.yaml"
     file.write_text(file.read_text().replace("batch_size: 8,", "batch_size: 8, learning_rate: 1e30,"))

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from tests.studies.tiny_runs import committees_of, scaled_study
+from tlm_sweeps.cli.study_committees import committees_formed
 from tlm_sweeps.studies.kept import keep
 from tlm_sweeps.studies.kept_committees import keep_committee
+from tlm_sweeps.studies.tiny import TINY
 
 Tlm = Callable[..., Any]
 STUDY = "tiny-language-models"
@@ -49,6 +51,30 @@ def test_one_claim_is_told_alone_and_called_scaled(tlm: Tlm, kept: Path):
     assert "B2" in told.out
     assert "scaled" in told.out
     assert "B1 " not in told.out
+
+
+def test_the_page_of_another_study_is_not_written_over(tlm: Tlm, kept: Path, tmp_path: Path):
+    page = tmp_path / "FINDINGS.md"
+    page.write_text("# Findings\n\nmade by `tlm-sweeps reproduce architecture-tradeoffs --from records`\n")
+    before = page.read_text()
+    told = tlm("reproduce", STUDY, "--from", kept, "--findings", page)
+    assert told.code == 2
+    assert "holds the findings of architecture-tradeoffs" in told.err
+    assert page.read_text() == before
+    page.write_text("# Findings\n\nmy own notes\n")
+    assert tlm("reproduce", STUDY, "--from", kept, "--findings", page).code == 0
+    assert tlm("reproduce", STUDY, "--from", kept, "--findings", page).code == 0
+
+
+def test_a_committee_whose_runs_have_lost_their_files_stops_no_other_claim(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    sweeps = scaled_study(lambda _task, _spec, seed: 0.5 + 0.001 * seed, seeds=1)
+    assert committees_formed(TINY, sweeps, None, runs=tmp_path, keep_in=None, argv=()) == ()
+    said = capsys.readouterr().err
+    assert "not formed, ag-news-0" in said
+    assert "not formed, fewrel-0" in said
+    assert "hint:" in said
 
 
 def test_findings_are_written_from_the_records(tlm: Tlm, kept: Path, tmp_path: Path):

@@ -21,6 +21,7 @@ from tests.committees.fine_tuned_runs import (
 )
 from tlm_sweeps.committees.members import ensure_comparable, gather
 from tlm_sweeps.errors import InputError
+from tlm_sweeps.runs.record import LabelScores
 
 
 def seeds(names: Sequence[str], runs: Path) -> list[int]:
@@ -83,6 +84,17 @@ def test_a_hint_names_trials_that_can_be_asked_for(tmp_path: Path):
     with pytest.raises(InputError, match=r"`two/1` \(depth 1\), `two/2` \(depth 2\)"):
         gather(["two"], tmp_path)
     assert len(gather(["two/2"], tmp_path).members) == 1
+
+
+def test_predictions_of_another_run_are_refused(runs: Path):
+    scores = LabelScores.model_validate(
+        {"n": 40, "n_correct": 0, "accuracy": 0.0, "interval": (0.0, 0.1), "macro_f1": 0.0}
+    )
+    record = record_of("swapped", 0, experiment_of(), test_scores=scores)
+    write_ledger(runs, "swapped", [record])
+    write_run(runs / "swapped" / record.run_id, experiment_of(), said(0))
+    with pytest.raises(InputError, match="the run's record says 0 of 40: it is another run's"):
+        gather(["swapped"], runs)
 
 
 def test_members_with_different_labels_are_refused(runs: Path):

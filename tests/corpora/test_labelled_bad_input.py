@@ -14,6 +14,7 @@ from tlm_sweeps.corpora.labelled import open_task
 from tlm_sweeps.errors import InputError, Problem
 from tlm_sweeps.spec.tasks import TaskName, TaskSpec
 
+COMMIT = 5 * "0123abcd"
 GOOD = [[str(label), "w1", "w2"] for label in (1, 2, 3, 4)]
 
 
@@ -52,6 +53,45 @@ def test_a_bad_row_is_shown_with_its_line(tmp_path: Path, row: list[str], said: 
     assert hinted in problem.hint
     write_table(path, [*GOOD, *GOOD])
     assert open_task(one_each("ag-news"), PIECES, tmp_path).facts.n_train == 4
+
+
+def test_empty_lines_are_no_rows(tmp_path: Path):
+    ag_news(tmp_path)
+    path = write_table(tmp_path / "ag_news" / "train.csv", [*GOOD, *GOOD])
+    path.write_bytes(path.read_bytes().replace(b"\r\n", b"\r\n\r\n") + b"\r\n\n")
+    assert open_task(one_each("ag-news"), PIECES, tmp_path).facts.n_train == 4
+
+
+@pytest.mark.parametrize(
+    ("last", "said", "hinted"),
+    [
+        ('"3","a title","torn', "unexpected end of data", "fetch it again"),
+        ('"3","a "title"","text"', "expected after", "double those within"),
+        (f'"3","a","{"w1 " * 50_000}"', "more than 131,072 characters", "shorten it"),
+        (f'"{"9" * 5_000}","a","b"', "of 5,000 characters is not one of 1 to 4", "1 World"),
+        ('"33","a","b"', "is not one of 1 to 4", "1 World"),
+    ],
+)
+def test_a_file_that_is_torn_or_has_a_field_too_long_says_so(tmp_path: Path, last: str, said: str, hinted: str):
+    ag_news(tmp_path)
+    path = write_table(tmp_path / "ag_news" / "train.csv", [*GOOD, *GOOD])
+    path.write_bytes(path.read_bytes() + last.encode())
+    problem = refused(one_each("ag-news"), tmp_path)
+    assert said in problem.message
+    assert problem.place == f"{path}:9"
+    assert hinted in problem.hint
+    assert len(problem.message) < 200
+
+
+@pytest.mark.parametrize("revision", ["main", "refs/convert/parquet", "0123abc"])
+def test_a_set_of_the_hub_is_named_by_its_commit(revision: str):
+    with pytest.raises(ValueError, match="revision"):
+        one_each("fewrel", hub="thunlp/few_rel", revision=revision)
+
+
+def test_where_only_a_branch_is_known_the_hint_says_whose_commit_to_write(tmp_path: Path):
+    hint = refused(one_each("fewrel", hub="thunlp/few_rel"), tmp_path).hint
+    assert "newest commit of its branch refs/convert/parquet" in hint
 
 
 def test_a_line_of_column_names_is_to_be_taken_away(tmp_path: Path):
@@ -127,12 +167,12 @@ def test_a_set_that_is_not_there_says_where_it_was_looked_for(tmp_path: Path):
 
 def test_a_hub_set_must_have_a_revision_and_a_revision_a_hub_set(tmp_path: Path):
     assert refused(one_each("ag-news", hub="owner/set"), None).place == "experiment.task.revision"
-    assert "hub: fancyzhx/ag_news" in refused(one_each("ag-news", revision="abc"), ag_news(tmp_path)).hint
+    assert "hub: fancyzhx/ag_news" in refused(one_each("ag-news", revision=COMMIT), ag_news(tmp_path)).hint
 
 
 @pytest.mark.usefixtures("no_hub")
 def test_a_hub_out_of_reach_is_said_at_once():
-    problem = refused(one_each("ag-news", hub="owner/set", revision="abc"), None)
+    problem = refused(one_each("ag-news", hub="owner/set", revision=COMMIT), None)
     assert "cannot be reached" in problem.message
     assert problem.place == "experiment.task.hub"
 
@@ -154,7 +194,7 @@ def test_rows_of_the_hub_that_cannot_be_used_are_refused(
     (tmp_path / "set").mkdir()
     for split in ("train", "test"):
         pyarrow.parquet.write_table(pa.table(columns), tmp_path / "set" / f"{split}-00000-of-00001.parquet")
-    spec = one_each("ag-news", hub=str(tmp_path / "set"), revision="abc")
+    spec = one_each("ag-news", hub=str(tmp_path / "set"), revision=COMMIT)
     assert said in refused(spec, None).message
 
 

@@ -127,24 +127,50 @@ def test_a_chain_killed_within_its_second_sweep_goes_on_to_the_same_results(trai
     assert (copy.spent("pre"), copy.spent("fine")) == (trained.spent("pre"), trained.spent("fine"))
 
 
-def test_one_total_covers_the_chain_to_the_flop(trained: Place, copy: Place):
+def test_one_total_covers_the_chain_to_the_flop_whatever_bounds_a_run(trained: Place, copy: Place):
     each_run = {(record.trial, record.seed): (record.train_flops or {})["matmul"] for record in trained.records("fine")}
     dearest, needed = max(each_run.values()), trained.spent("pre") + trained.spent("fine")
     shutil.rmtree(copy.runs / "fine")
     for total, complete in ((needed - 1, 4), (needed, 6)):
-        budget = {"flops": dearest, "match": "none", "total": total}
+        budget = {"flops": needed - 1, "match": "none", "total": total}
         records = copy.last(write_spec(copy.folder, FINE_TUNING, seeds=2, budget=budget))
         assert [each.state for each in records] == ["complete"] * complete
         assert copy.spent("pre") + copy.spent("fine") <= total
+        unbegun = tlm.status("fine", copy.runs).progress.unbegun
+        if complete == 6:
+            assert unbegun is None
+        else:
+            assert unbegun is not None
+            assert (unbegun.trials, unbegun.needed_flops) == (1, 2 * dearest)
+            assert unbegun.left_flops == 2 * dearest - 1
 
 
-def test_a_sweep_before_it_stops_where_the_total_ends(trained: Place, tmp_path: Path):
-    place, one = Place(tmp_path), max((each.train_flops or {})["matmul"] for each in trained.records("pre"))
-    write_spec(tmp_path, PRETRAINING, seeds=2, budget={"flops": one, "match": "none"})
-    spec = write_spec(tmp_path, FINE_TUNING, seeds=2, budget={"flops": one, "match": "none", "total": 2 * one})
-    problem = place.refused(spec)
-    assert place.spent("pre") <= 2 * one
-    assert "pre" in problem.message
+def test_a_total_that_ends_before_the_chain_is_refused_before_any_of_it_is_trained(trained: Place, tmp_path: Path):
+    place, needed = Place(tmp_path), trained.spent("pre") + trained.spent("fine")
+    write_spec(tmp_path, PRETRAINING, seeds=2)
+    budget = {"flops": needed - 1, "match": "none", "total": needed - 1}
+    problem = place.refused(write_spec(tmp_path, FINE_TUNING, seeds=2, budget=budget))
+    assert "does not cover it and all that it is after" in problem.message
+    assert f"to {needed} or more" in problem.hint
+    assert not (tmp_path / "runs").exists()
+    place.sweep(write_spec(tmp_path, FINE_TUNING, seeds=2, budget=budget | {"total": needed}))
+    assert {each.state for each in place.records("fine")} == {"complete"}
+
+
+def test_a_sweep_for_which_the_others_left_too_little_says_what_would_do(trained: Place, copy: Place):
+    cheapest = min((each.train_flops or {})["matmul"] for each in trained.records("fine"))
+    shutil.rmtree(copy.runs / "fine")
+    short = trained.spent("pre") + 2 * cheapest - 1
+    for total in (short, short + 1):
+        fine = write_spec(
+            copy.folder, FINE_TUNING, seeds=2, budget={"flops": 2 * cheapest, "match": "none", "total": total}
+        )
+        if total == short:
+            with pytest.raises(InputError) as caught:
+                copy.last(fine)
+            assert f"to {short + 1} or more" in caught.value.problems[0].hint
+        else:
+            assert [each.state for each in copy.last(fine)].count("complete") == 2
 
 
 def test_the_others_are_trained_when_a_run_before_them_failed(copy: Place):
@@ -204,6 +230,11 @@ def a_run_of_another_model(place: Place) -> dict[str, Any]:
     return {"experiment_start_from": "pre/pre-0000-s0"}
 
 
+def a_run_of_other_passages(place: Place) -> dict[str, Any]:
+    one = {"experiment_model": FINE_TUNING["experiment"]["model"] | {"depth": 1}, "search": {}, "after": None}
+    return another_text(place) | one | {"experiment_start_from": "pre/pre-0000-s0", "baselines": {}}
+
+
 def a_run_of_labels(place: Place) -> dict[str, Any]:
     return {"experiment_start_from": "fine/fine-0001-s0", "search": {"model.depth": [1]}, "after": None}
 
@@ -231,10 +262,12 @@ def two_alike(place: Place) -> dict[str, Any]:
     [
         (another_model, "no run of `pre` has this model: depth 1 there, 3 here", "pre-train it in `pre`"),
         (another_seed, "`pre` has no such run of seed 5, only of 0, 1", "start_from: pre/"),
+        (another_seed, "`pre` has no such run of seed 5, only of 0, 1", "/pre.yaml"),
         (another_text, "no run of `pre` has this passages: first_passages 40 there, 30 here", "pre-train it in `pre`"),
         (no_sweep, "no sweep `prey` to start from", "did you mean `pre`?"),
         (no_run, "no such run", "did you mean `pre-000"),
         (a_run_of_another_model, "`pre/pre-0000-s0` has another model: depth 1 there, 2 here", "the same `model`"),
+        (a_run_of_other_passages, "has another passages: first_passages 40 there, 30 here", "the same `passages`"),
         (a_run_of_labels, "was not pre-trained: it predicts label", "predict: masked"),
         (weights_gone, "are gone", "put the file back"),
         (weights_torn, "are damaged", "again under another name"),
@@ -281,6 +314,32 @@ def test_more_seeds_start_from_theirs(copy: Place):
     origin = found[2, 2].started_from
     assert origin is not None
     assert origin.run_id == by_arm(copy.records("pre"))[2, 2].run_id
+
+
+def test_fewer_seeds_than_a_chain_has_by_now_are_nothing_to_do(copy: Place):
+    write_spec(copy.folder, PRETRAINING, seeds=1)
+    before = copy.records("pre"), copy.records("fine")
+    copy.sweep(write_spec(copy.folder, FINE_TUNING, seeds=1))
+    assert (copy.records("pre"), copy.records("fine")) == before
+
+
+def test_a_link_that_has_changed_is_renamed_in_its_own_file(copy: Place):
+    evaluation = {"experiment_evaluation": {"every": 0.25}}
+    write_spec(copy.folder, PRETRAINING, seeds=2, **evaluation)
+    problem = copy.refused(copy.folder / "fine.yaml")
+    assert f"`name: pre-2` in {copy.folder / 'pre.yaml'}" in problem.hint
+    assert "--set" not in problem.hint
+    anew = write_spec(copy.folder, PRETRAINING, name="pre-2", seeds=2, **evaluation)
+    copy.sweep(
+        write_spec(copy.folder, FINE_TUNING, name="anew", seeds=2, after=[anew.name], experiment_start_from="pre-2"),
+        "search={model.depth: [1]}",
+    )
+    assert {each.state for each in copy.records("anew")} == {"complete"}
+
+
+def test_a_sweep_that_began_without_a_total_may_be_given_one(copy: Place):
+    budget = FINE_TUNING["budget"] | {"total": 10**9}
+    assert len(copy.sweep(write_spec(copy.folder, FINE_TUNING, seeds=2, budget=budget))) == 6
 
 
 def test_one_named_run_is_started_from_by_every_seed(copy: Place):

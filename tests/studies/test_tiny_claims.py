@@ -257,6 +257,19 @@ def test_nothing_is_judged_before_every_run_has_ended():
     assert "3 of 4 seeds so far" in " ".join(found.answers[0].settings[0].missing)
 
 
+def test_a_run_that_is_lost_with_its_pre_training_is_counted_and_named():
+    sweeps = scaled_study(gaining(ALIKE))
+    task = sweeps["tiny-scaled-fewrel"]
+    lost = next(record for record in task.records if record.started_from is not None)
+    gone = {"state": "infeasible", "reason": "left no weights", "test_scores": None, "started_from": None}
+    records = tuple(each.model_copy(update=gone) if each is lost else each for each in task.records)
+    found = reproduce_tiny(TINY, sweeps | {task.spec.name: replace(task, records=records)})
+    assert "0 failed, 1 infeasible" in tiny_findings(found)
+    encoders = [each for part in tiny_document(found)["tasks"] for each in part["encoders"]]
+    assert sorted({each["n_infeasible"] for each in encoders}) == [0, 1]
+    assert "infeasible" not in tiny_findings(reproduce_tiny(TINY, sweeps))
+
+
 def test_documents_and_pages_are_whole_with_and_without_runs():
     sweeps = scaled_study(gaining(ALIKE, 0.02))
     for there in ({}, sweeps):

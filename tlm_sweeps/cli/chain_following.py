@@ -48,7 +48,7 @@ def _ensure_startable(loaded: LoadedSweep, runs_dir: Path | None, data_dir: Path
     facts_of, runs = facts_reader(data_dir), runs_folder(runs_dir)
     for each in (*loaded.links, loaded):
         with located(each):
-            ensure_startable(each, runs, facts_of)
+            ensure_startable(each, runs, facts_of, within=loaded)
 
 
 def _say_turn(loaded: LoadedSweep, number: int, *, json: bool) -> None:

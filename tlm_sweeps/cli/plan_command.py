@@ -43,15 +43,17 @@ def plan(
     too, and shown as a whole.
     """
     from tlm_sweeps.compute.calibration import precisions_of
-    from tlm_sweeps.console.chain_view import chain_view
+    from tlm_sweeps.console.chain_view import chain_view, seeds_line
     from tlm_sweeps.console.plan_view import plan_view
-    from tlm_sweeps.console.streams import out, show, write_json
+    from tlm_sweeps.console.streams import out, say, show, write_json
     from tlm_sweeps.corpora.texts import facts_reader
     from tlm_sweeps.spec.loading import load_sweep
     from tlm_sweeps.training.calibration import Found, kept
 
     loaded, facts_of = load_sweep(spec, sets or ()), facts_reader(data_dir)
     members = (*loaded.links, loaded)
+    for line in seeds_line(loaded):
+        say(line)
     computed_in: dict[Precision, None] = {each: None for member in members for each in precisions_of(member.spec)}
     precisions = tuple(computed_in)
     if calibrate:
@@ -109,7 +111,8 @@ def _ensure_resolvable(loaded: LoadedSweep, facts_of: FactsOf) -> None:
 
     before = [link.spec for link in loaded.links]
     if {*origins_named(loaded.spec)} <= {each.name for each in before}:
-        ensure_resolved(loaded.spec, runs_folder() / loaded.spec.name, facts_of, before)
+        files = {link.spec.name: link.source for link in loaded.links}
+        ensure_resolved(loaded.spec, runs_folder() / loaded.spec.name, facts_of, before, files)
 
 
 def chain_facts(planned: Sequence[PlannedSweep], facts: Sequence[dict[str, Any]]) -> dict[str, Any]:

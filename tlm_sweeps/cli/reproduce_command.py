@@ -11,7 +11,7 @@ import typer
 
 from tlm_sweeps.cli.machinery import Machinery
 from tlm_sweeps.cli.options import DataDir, Device, Json, RunsDir, Stack, Workers
-from tlm_sweeps.cli.reproduce_options import ensure_consistent, ensure_writable_files, options_given
+from tlm_sweeps.cli.reproduce_options import ensure_consistent, ensure_own_page, ensure_writable_files, options_given
 from tlm_sweeps.cli.reproduce_tiny import Telling, tell_tiny
 from tlm_sweeps.cli.study_keeping import folder_for, keep_all
 from tlm_sweeps.cli.study_training import train_again, train_missing
@@ -121,6 +121,7 @@ def reproduce(
     chosen = study_of(study, table or ())
     ensure_consistent(study, options_given(context))
     ensure_writable_files({"--html": html, "--findings": findings})
+    ensure_own_page(findings, study)
     machinery = Machinery(workers, device, stack, runs_dir, data_dir)
     if again is not None:
         found = api.study_sweeps(chosen, kept=from_, runs_dir=runs_dir)
@@ -215,12 +216,19 @@ def _write_page(found: Reproduction, path: Path) -> None:
 
 
 def _say_failures(sweeps: Iterable[SweepResults]) -> bool:
-    """Whether a run has failed; each sweep with such runs is named."""
+    """Whether a run has failed or could not be begun; each sweep with such runs is named."""
     from tlm_sweeps.console.streams import say
     from tlm_sweeps.console.wording import counted
 
-    failures = {sweep.spec.name: sum(each.state == "failed" for each in sweep.records) for sweep in sweeps}
-    for name, count in failures.items():
-        if count:
-            say(f"{counted(count, 'run')} of {name} failed")
-    return any(failures.values())
+    found = [
+        (sweep.spec.name, state, [each.reason for each in sweep.records if each.state == state])
+        for sweep in sweeps
+        for state in ("failed", "infeasible")
+    ]
+    for name, state, reasons in found:
+        if reasons and state == "failed":
+            say(f"{counted(len(reasons), 'run')} of {name} failed")
+        elif reasons:
+            what = f"{counted(len(reasons), 'run')} of {name} could not be begun: {reasons[0]}"
+            say(f"{what}; under this name they are not tried again")
+    return any(reasons for _, _, reasons in found)

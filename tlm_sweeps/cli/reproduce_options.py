@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from tlm_sweeps.errors import InputError
 
 _TRAINING = ("--specs", "--data-dir", "--stack", "--workers", "--device")
 """How to train what is missing."""
+_COMMAND = re.compile(r"tlm-sweeps reproduce (\S+) --from")
+_HEAD = 2_000
+"""Characters of a page that its command stands in."""
 _NO_TRAINING = "where nothing is trained"
 _WITH_PAGE = frozenset({"architecture-tradeoffs"})
 """Studies with an HTML page: it shows published rows."""
@@ -91,3 +95,18 @@ def _ensure_none(option: str, what: str, asked: list[str]) -> None:
             place=f"{option} and {asked[0]}",
             hint=f"leave out {option} or {asked[0]}",
         )
+
+
+def ensure_own_page(findings: Path | None, study: str) -> None:
+    """Refuse to write a study's findings over the page of another one.
+
+    Raises:
+        InputError: the file is a page of findings that names the command of another study.
+    """
+    if findings is None or not findings.is_file():
+        return
+    head = findings.read_text(encoding="utf-8", errors="replace")[:_HEAD]
+    named = _COMMAND.search(head) if head.startswith("# Findings") else None
+    if named and named[1] != study:
+        message = f"{findings} holds the findings of {named[1]}, not of {study}"
+        raise InputError(message, place="--findings", hint="name another file, or move this one away")

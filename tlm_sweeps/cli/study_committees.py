@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tlm_sweeps.errors import InputError
+
 if TYPE_CHECKING:
     from tlm_sweeps.committees.document import CommitteeDocument
     from tlm_sweeps.report.sources import SweepResults
@@ -41,6 +43,8 @@ def committees_formed(
 ) -> tuple[CommitteeDocument, ...]:
     """Those of the runs folder; what is missing is formed and timed, which takes some seconds each.
 
+    A committee that cannot be formed, since files of a run are missing or damaged, is said and left out.
+
     Args:
         study: with the claims that are wanted.
         sweeps: what was found, by name.
@@ -51,7 +55,7 @@ def committees_formed(
         times_again: whether those that are known are formed and timed anew.
 
     Raises:
-        InputError: a document cannot be read or written, or the files of a run are missing or damaged.
+        InputError: a document cannot be read or written.
     """
     from tlm_sweeps.console.streams import say
     from tlm_sweeps.studies.admitting import admit
@@ -63,7 +67,12 @@ def committees_formed(
     for each in seats(counted):
         if times_again or each.key not in known:
             say(f"forming and timing the committee {each.key}")
-            known[each.key] = _formed(each, runs, argv)
+            try:
+                known[each.key] = _formed(each, runs, argv)
+            except InputError as error:
+                problem = error.problems[0]
+                say(f"not formed, {each.key}: {problem.message} (at {problem.place}); hint: {problem.hint}")
+                continue
             keep_committee(known[each.key], each.key, runs / study.name)
         if keep_in is not None:
             keep_committee(known[each.key], each.key, keep_in)

@@ -25,6 +25,7 @@ from tlm_sweeps.errors import InputError
 
 if TYPE_CHECKING:
     from tlm_sweeps.search.progress import SweepProgress
+    from tlm_sweeps.spec.loading import LoadedSweep
 
 
 def sweep(
@@ -62,6 +63,8 @@ def sweep(
     from tlm_sweeps.spec.loading import load_sweep
 
     loaded = load_sweep(spec, sets or ())
+    if loaded.links:
+        loaded = _as_begun(loaded, runs_dir)
     choice = EngineChoice(engine, entity, project, scheduler, agents, offline)
     with located(loaded):
         found = chosen(loaded.spec, choice)
@@ -86,6 +89,19 @@ def sweep(
     searched = offline_spec(found.spec) if offline else found.spec
     last = follow(searched, loaded, machinery, argv=context.obj, json=json)
     _show(last, runs_dir, no_report=no_report, json=json)
+
+
+def _as_begun(loaded: LoadedSweep, runs_dir: Path | None) -> LoadedSweep:
+    """The chain with the seeds that its sweeps have by now, and whose seeds are asked for, said."""
+    from tlm_sweeps.console.chain_view import seeds_kept_lines, seeds_line
+    from tlm_sweeps.console.streams import say
+    from tlm_sweeps.runs.folders import runs_folder
+    from tlm_sweeps.search.continuing import with_seeds_begun
+
+    begun = with_seeds_begun(loaded, runs_folder(runs_dir))
+    for line in (*seeds_line(begun), *seeds_kept_lines(loaded, begun)):
+        say(line)
+    return begun
 
 
 def _refuse_of_workers(workers: str, stack: int | None, device: str, agents: int | None) -> None:

@@ -81,6 +81,7 @@ def read_member(record: Record, folder: Path) -> Member:
     model, experiment, task = read_description(folder / MODEL)
     arrays = _arrays(folder / PREDICTIONS)
     valid, test = (_predicted(arrays, part, len(task.labels), folder / PREDICTIONS) for part in ("valid", "test"))
+    _ensure_of_record(test, record, folder / PREDICTIONS)
     return Member(record, folder, experiment, model, task, valid, test)
 
 
@@ -143,6 +144,17 @@ def _predicted(arrays: dict[str, np.ndarray], part: str, n_labels: int, path: Pa
     if labels.min() < 0 or labels.max() >= n_labels:
         raise _damaged(path, f"{part}_labels are not all from 0 to {n_labels - 1}")
     return Predicted(logits, labels.astype(np.int64))
+
+
+def _ensure_of_record(test: Predicted, record: Record, path: Path) -> None:
+    """Refuse logits that do not give the record's own test scores: they are of another run."""
+    right, n = int((test.logits.argmax(1) == test.labels).sum()), len(test.labels)
+    scores = record.test_scores
+    if scores is not None and (scores.n_correct, scores.n) != (right, n):
+        said = (
+            f"it tells {right} of {n} test examples right, and the run's record says {scores.n_correct} of {scores.n}"
+        )
+        raise _damaged(path, f"{said}: it is another run's")
 
 
 def _missing(path: Path, error: OSError) -> InputError:

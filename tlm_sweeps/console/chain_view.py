@@ -9,11 +9,12 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from tlm_sweeps.compute.forecast import Forecast
-from tlm_sweeps.compute.planning import SweepPlan
+from tlm_sweeps.compute.planning import SweepPlan, seeds_of
 from tlm_sweeps.console.streams import plain
 from tlm_sweeps.console.tables import Column, table
 from tlm_sweeps.console.wording import about
 from tlm_sweeps.spec.chaining import account_of, total_of
+from tlm_sweeps.spec.loading import LoadedSweep
 from tlm_sweeps.spec.sweep import SweepSpec
 from tlm_sweeps.units import format_flops, format_seconds
 
@@ -63,6 +64,26 @@ def _at_most(flops: int, total: int | None) -> int:
     return flops if total is None else min(flops, total)
 
 
+def seeds_line(loaded: LoadedSweep) -> list[str]:
+    """Whose the seeds of `--set seeds=…` are: those of a chain's last sweep alone."""
+    if "seeds" not in loaded.places.overrides or not loaded.links:
+        return []
+    others = ", ".join(f"{each.spec.name} {len(seeds_of(each.spec))}" for each in loaded.links)
+    last = f"{loaded.places.overrides['seeds']} is for {loaded.spec.name} alone"
+    return [f"{last}; seeds of those before it, by their own files: {others}"]
+
+
+def seeds_kept_lines(asked: LoadedSweep, begun: LoadedSweep) -> list[str]:
+    """Of which sweeps of a chain more seeds are there than are asked for."""
+    pairs = zip((*asked.links, asked), (*begun.links, begun), strict=True)
+    return [
+        f"{new.spec.name} has {len(seeds_of(new.spec))} seeds by now, which is more than the "
+        f"{len(seeds_of(old.spec))} asked for: it keeps them"
+        for old, new in pairs
+        if len(seeds_of(new.spec)) > len(seeds_of(old.spec))
+    ]
+
+
 def chain_view(planned: Sequence[PlannedSweep]) -> RenderableType:
     """A row for each sweep, in the order in which they are run, and what they take together."""
     lines = [f"{each.spec.name} starts from {_origins(each)}" for each in planned if each.origins]
@@ -90,9 +111,17 @@ def _table(planned: Sequence[PlannedSweep]) -> RenderableType:
     return table(columns, title="In this order")
 
 
+def _verdict(planned: Sequence[PlannedSweep]) -> str:
+    """Of the last sweep's total, which a forecast of that sweep alone does not go beyond."""
+    total, whole = total_of(planned[-1].spec), [each.forecast for each in planned]
+    if total is None or sum(each.train_flops if each else 0 for each in whole) > total:
+        return "does not cover them all: raise it"
+    return "covers them all"
+
+
 def _sum_line(planned: Sequence[PlannedSweep]) -> str:
     whole, total = together(planned), total_of(planned[-1].spec)
-    bound = f"; the total of {planned[-1].spec.name}, {format_flops(total)}, covers them all" if total else ""
+    bound = f"; the total of {planned[-1].spec.name}, {format_flops(total)}, {_verdict(planned)}" if total else ""
     if whole is None:
         return "nothing can be said of them together" + bound
     flops = "" if whole.train_flops is None else f"{format_flops(whole.train_flops)}, "

@@ -93,6 +93,7 @@ def picture(progress: SweepProgress) -> dict[str, Any]:
         "spent_flops": progress.spent_flops,
         "total_flops": progress.total_flops,
         "remaining_seconds": progress.remaining_seconds,
+        "unbegun": progress.unbegun and vars(progress.unbegun),
         "best": best
         and {
             "run_id": best.run_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tlm_sweeps.console.wording import (
     counted,
     left_of,
+    not_begun,
     run_of,
     scored,
     setting_of,
@@ -51,6 +52,8 @@ def _wanted(progress: SweepProgress) -> str:
 def ending_of(progress: SweepProgress) -> str:
     """The last thing to say of a sweep that ran to its end."""
     done = f"done: {states_in_words(progress.states)}"
+    if progress.unbegun:
+        done += f"; {not_begun(progress.unbegun)}"
     if not progress.untold:
         return done
     of_them = counted(progress.untold, "run")

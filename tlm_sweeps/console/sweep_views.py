@@ -11,7 +11,7 @@ from tlm_sweeps.console.live import sweep_panel
 from tlm_sweeps.console.plain_tables import columns_of
 from tlm_sweeps.console.streams import plain
 from tlm_sweeps.console.tables import Column, fitting, table
-from tlm_sweeps.console.wording import run_of, scored, setting_of, share_of, states_in_words
+from tlm_sweeps.console.wording import not_begun, run_of, scored, setting_of, share_of, states_in_words
 from tlm_sweeps.report.naming import format_nll
 from tlm_sweeps.report.outcomes import outcomes
 from tlm_sweeps.report.pretraining import pretraining_sentence
@@ -62,6 +62,8 @@ def status_view(status: SweepStatus, console: Console) -> RenderableType:
     behind = pretraining_sentence(status.records, account_of(status.spec))
     parts += [Text(plain(line), "dim") for line in (standing_of(status), behind) if line]
     parts += outcome_lines(status.records)
+    if status.progress.unbegun:
+        parts.append(Text(plain(not_begun(status.progress.unbegun))))
     if status.deaths:
         parts.append(Text(plain(_deaths(status.deaths)), "dim"))
     return Group(*parts)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tlm_sweeps.report.naming import describe_settings, format_nll
 from tlm_sweeps.runs.record import Record, State
+from tlm_sweeps.search.affording import Unbegun
 from tlm_sweeps.search.progress import SweepProgress
 from tlm_sweeps.units import format_flops, format_seconds
 
@@ -46,6 +47,18 @@ def spent_of(progress: SweepProgress) -> str:
     """FLOPs spent, of how many."""
     of_total = f" of {format_flops(progress.total_flops)}" if progress.total_flops else " spent"
     return f"{format_flops(progress.spent_flops)}{of_total}"
+
+
+def not_begun(unbegun: Unbegun) -> str:
+    """What the total had not enough left for.
+
+    >>> from tlm_sweeps.search.affording import Unbegun
+    >>> not_begun(Unbegun(2, needed_flops=3_000_000, left_flops=1_000_000))
+    '2 trials not begun: the next needs 3 MFLOPs with all its seeds, and 1 MFLOPs of the total are left'
+    """
+    trials = "further trials" if unbegun.trials is None else counted(unbegun.trials, "trial")
+    needed, left = format_flops(unbegun.needed_flops), format_flops(max(0, unbegun.left_flops))
+    return f"{trials} not begun: the next needs {needed} with all its seeds, and {left} of the total are left"
 
 
 def left_of(progress: SweepProgress) -> str:

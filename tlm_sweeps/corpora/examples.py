@@ -17,6 +17,8 @@ from tlm_sweeps.corpora.files import decode_text, read_content
 from tlm_sweeps.corpora.task_catalog import KnownTask, TableFiles
 from tlm_sweeps.errors import InputError
 
+_MOST_SHOWN = 40
+"""Characters of a wrong label that are shown."""
 TextsByLabel = dict[str, list[str]]
 """The texts of each label in the order of their file; labels in the order of their numbers."""
 
@@ -38,10 +40,12 @@ def read_table(path: Path, task: KnownTask, files: TableFiles) -> TextsByLabel:
     """
     labels = task.labels or ()
     texts: TextsByLabel = {label: [] for label in labels}
-    rows = csv.reader(io.StringIO(decode_text(read_content(path), path), newline=""))
+    rows = csv.reader(io.StringIO(decode_text(read_content(path), path), newline=""), strict=True)
     try:
         for row in rows:
             place = f"{path}:{rows.line_num}"
+            if not row:
+                continue  # an empty line, as files often end with
             if len(row) != len(files.columns):
                 raise InputError(
                     f"a row of {path.name} has {len(row)} columns, not "
@@ -53,10 +57,17 @@ def read_table(path: Path, task: KnownTask, files: TableFiles) -> TextsByLabel:
             named = dict(zip(files.columns, row, strict=True))
             texts[label].append(_text(" ".join(named[column] for column in files.text), task, place))
     except csv.Error as error:
-        raise InputError(
-            f"{path.name} is no CSV: {error}", place=f"{path}:{rows.line_num}", hint="fetch or write the file again"
-        ) from error
+        raise _unreadable(path, rows.line_num, error) from error
     return texts
+
+
+def _unreadable(path: Path, line: int, error: csv.Error) -> InputError:
+    if "field limit" in str(error):
+        message = f"a column of {path.name} has more than {csv.field_size_limit():,} characters"
+        hint = "shorten it, or take the row out; if it is no single text, a quote is missing that closes it"
+        return InputError(message, place=f"{path}:{line}", hint=hint)
+    hint = "close its quotes, double those within a text; if the file ends too early, fetch it again"
+    return InputError(f"{path.name} is no CSV: {error}", place=f"{path}:{line}", hint=hint)
 
 
 def read_relations(path: Path, task: KnownTask) -> TextsByLabel:
@@ -123,11 +134,18 @@ def _text(text: str, task: KnownTask, place: str) -> str:
 
 def _label_number(written: str, labels: Sequence[str], place: str) -> int:
     known = ", ".join(f"{number} {label}" for number, label in enumerate(labels, start=1))
-    if written.strip().isdecimal() and 1 <= int(written) <= len(labels):
-        return int(written) - 1
+    numbers = {str(number): number - 1 for number in range(1, len(labels) + 1)}
+    if (number := numbers.get(written.strip().lstrip("0"))) is not None:
+        return number
     is_header = place.endswith(":1") and not written.strip().lstrip("-").isdecimal()
     raise InputError(
-        f"the label {written!r} is not one of 1 to {len(labels)}",
+        f"the label {_short(written)} is not one of 1 to {len(labels)}",
         place=place,
         hint="take the line with the columns' names away" if is_header else f"the labels are {known}",
+    )
+
+
+def _short(written: str) -> str:
+    return (
+        repr(written) if len(written) <= _MOST_SHOWN else f"{written[:_MOST_SHOWN]!r}… of {len(written):,} characters"
     )

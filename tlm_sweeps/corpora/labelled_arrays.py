@@ -28,5 +28,5 @@ class LabelledSet:
     facts: TaskFacts
     train: LabelledPart
     valid: LabelledPart
-    """Empty unless `valid_per_label` asks for some."""
+    """For choosing: at least one example of each label."""
     test: LabelledPart

@@ -35,6 +35,7 @@ class HubRows:
 
     dataset: str
     revision: str
+    """Commit; or, where we have looked up none, the branch whose commit a spec must name."""
     train: str
     """Name of the split for training."""
     test: str | None
@@ -131,7 +132,8 @@ _FEWREL = KnownTask(
     files=RelationFile(names=("train_wiki.json", "train_wiki_subset.json")),
     hub=HubRows(
         dataset="thunlp/few_rel",
-        # The main branch is a loading script, which `datasets` runs no more; this is the Hub's own conversion of it.
+        # The main branch is a loading script, which `datasets` runs no more; this is the Hub's own conversion of it,
+        # which the Hub makes anew now and then.
         revision="refs/convert/parquet",
         train="train_wiki",
         test=None,  # the other splits have other relations

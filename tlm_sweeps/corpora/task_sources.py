@@ -5,6 +5,7 @@ It knows nothing of pieces and of samples.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import datasets
 
 PLACE = "experiment.task"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def find_task(spec: TaskSpec, task: KnownTask, data_dir: Path | None = None) -> 
             raise InputError(
                 f"the Hub set {spec.hub!r} has no revision, and its examples could change under the name",
                 place=f"{PLACE}.revision",
-                hint=f"write the commit that its page shows; of {task.hub.dataset}: revision: {task.hub.revision}",
+                hint=f"write the commit that its page shows; of {task.hub.dataset}: {_revision(task.hub)}",
             )
         dataset, _, config = spec.hub.partition(":")
         return TaskOnHub(dataset, config or None, spec.revision)
@@ -121,8 +123,15 @@ def _found(task: KnownTask, names: Sequence[str], data_dir: Path | None) -> Path
         f"{task.folders[0]}/ of {' or '.join(map(str, folders))}",
         place=f"{PLACE}.name",
         hint=f"name the folder that holds `{task.folders[0]}/` by --data-dir or TLM_DATA; or, with network, write "
-        f"hub: {task.hub.dataset} and revision: {task.hub.revision}",
+        f"hub: {task.hub.dataset} and {_revision(task.hub)}",
     )
+
+
+def _revision(hub: HubRows) -> str:
+    """What to write, or where to find it."""
+    if _COMMIT.fullmatch(hub.revision):
+        return f"revision: {hub.revision}"
+    return f"revision: the 40 digits of the newest commit of its branch {hub.revision}"
 
 
 def _from_files(source: TaskFiles, task: KnownTask) -> Examples:

@@ -16,6 +16,7 @@ from tlm_sweeps.compute.stacking import stack_key
 from tlm_sweeps.runs.ledger import Ledger, Proposal
 from tlm_sweeps.runs.planned import planned_record, planned_runs
 from tlm_sweeps.runs.record import Provenance, Record
+from tlm_sweeps.search.affording import keep_unbegun, unbegun_in
 from tlm_sweeps.search.deaths import RETRIES, ensure_workers_start, gives_up, goes_on
 from tlm_sweeps.search.in_flight import InFlight, order_for
 from tlm_sweeps.search.messages import (
@@ -115,6 +116,7 @@ class Coordinator:
                     self._hear(worker, report)
                 yield self._picture()
             self._hear_out()
+            keep_unbegun(self._ledger, self._proposer.unbegun(self._left()))
             yield self._picture()
         finally:
             self._pause()
@@ -156,11 +158,12 @@ class Coordinator:
 
     def _propose(self) -> bool:
         """Take a new setting up, whatever its verdict; False when there is none."""
-        proposed = self._proposer.next(self._spending.left(self._ledger.spent_flops(), self._runs.unfinished()))
-        if proposed is None:
-            return False
-        self._keep(*proposed)
-        return True
+        if (proposed := self._proposer.next(self._left())) is not None:
+            self._keep(*proposed)
+        return proposed is not None
+
+    def _left(self) -> int | None:
+        return self._spending.left(self._ledger.spent_flops(), self._runs.unfinished())
 
     def _stackable(self, first: Record) -> list[Record]:
         """A run and those that can be trained with it as one: other seeds, and learning rates, of its shape."""
@@ -442,6 +445,7 @@ class Coordinator:
             complaints=complaints,
             untold=self._outside.untold,
             pool=self._spending.total,
+            unbegun=unbegun_in(self._ledger),
         )
 
 

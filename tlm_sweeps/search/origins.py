@@ -1,7 +1,7 @@
 """Which run another one starts from, told from the folder of all sweeps; nothing is trained or written here.
 
 `start_from: SWEEP` is that sweep's complete run of the same model, corpus, passages and seed; `SWEEP/RUN` is that run,
-whose model, corpus and word pieces must be the same.
+whose model, corpus and passages must be the same.
 """
 
 from __future__ import annotations
@@ -44,17 +44,25 @@ class Unresolved:
 class Origins:
     """The runs that there are to start from. What has been read once is remembered."""
 
-    def __init__(self, runs: Path, facts_of: FactsOf, to_come: Mapping[str, tuple[Record, ...]] | None = None) -> None:
+    def __init__(
+        self,
+        runs: Path,
+        facts_of: FactsOf,
+        to_come: Mapping[str, tuple[Record, ...]] | None = None,
+        files: Mapping[str, str] | None = None,
+    ) -> None:
         """Look into a folder of sweeps when asked, not before.
 
         Args:
             runs: folder of all sweeps.
             facts_of: reads a corpus's facts.
             to_come: sweeps that will have been run by then, with all their runs, waiting; none where nobody knows them.
+            files: of the specs of sweeps that are trained first, for hints.
         """
         self._runs = runs
         self._facts_of = facts_of
         self._to_come = to_come or {}
+        self._files = files or {}
         self._records: dict[str, tuple[Record, ...]] = {}
         self._hashes: dict[Path, str] = {}
 
@@ -67,7 +75,11 @@ class Origins:
             records = self._records_of(sweep)
             if sweep in self._to_come and not self._to_come[sweep] and not _holds(records, run_id):
                 return _not_yet(sweep, f"`{experiment.start_from}` is not trained yet")
-            found = _named(run_id, records, experiment) if run_id else _alike(records, experiment, seed)
+            found = (
+                _named(run_id, records, experiment)
+                if run_id
+                else _alike(records, experiment, seed, self._files.get(sweep, ""))
+            )
             if isinstance(found, Unresolved):
                 is_under_way = sweep not in self._to_come and any(each.state in _OPEN for each in records)
                 return _not_yet(sweep, f"`{sweep}` is not over yet") if is_under_way and not run_id else found
@@ -167,17 +179,19 @@ def _named(run_id: str, records: Sequence[Record], experiment: ExperimentSpec) -
     by_name = {record.run_id: record for record in records}
     if run_id not in by_name:
         return _wrong(f"`{experiment.start_from}`: no such run", did_you_mean(run_id, by_name))
-    record, wanted = by_name[run_id], _parts(experiment.model_dump(mode="json"), only_pieces=True)
-    there = _parts(record.spec, only_pieces=True)
+    record, wanted = by_name[run_id], _parts(experiment.model_dump(mode="json"))
+    there = _parts(record.spec)
     for part, value in wanted.items():
         if canonical_json(value) != canonical_json(there[part]):
             hint = f"write the same `{part}` as there, or start from another run"
+            if part == "passages":
+                hint += "; a record's overlap is with the passages that its own spec names"
             return _wrong(f"`{_path(record)}` has another {part}: {_difference(there[part], value)}", hint)
     return _ended(record)
 
 
-def _alike(records: Sequence[Record], experiment: ExperimentSpec, seed: int) -> Record | Unresolved:
-    """The one run of this model, text and seed."""
+def _alike(records: Sequence[Record], experiment: ExperimentSpec, seed: int, file: str) -> Record | Unresolved:
+    """The one run of this model, text and seed; its sweep's spec is in this file."""
     sweep, left = experiment.start_from, [each for each in records if _is_masked(each)]
     if not left:
         return _wrong(f"`{sweep}` has no run that was pre-trained", "name a sweep of `training.predict: masked`")
@@ -190,7 +204,8 @@ def _alike(records: Sequence[Record], experiment: ExperimentSpec, seed: int) -> 
     own = [each for each in left if each.seed == seed]
     if not own:
         seeds = ", ".join(map(str, sorted({each.seed for each in left})))
-        hint = f"give `{sweep}` the seed, or name one run: `{START_FROM}: {_path(left[0])}`"
+        where = f" by `seeds` in {file}, since `--set` is for the last sweep of a chain only" if file else ""
+        hint = f"give `{sweep}` the seed{where}; or name one run: `{START_FROM}: {_path(left[0])}`"
         return _wrong(f"`{sweep}` has no such run of seed {seed}, only of {seeds}", hint)
     return _only(own)
 
@@ -241,11 +256,9 @@ def _path(record: Record) -> str:
     return f"{record.sweep}/{record.run_id}"
 
 
-def _parts(spec: _Parts, *, only_pieces: bool = False) -> dict[str, Any]:
+def _parts(spec: _Parts) -> dict[str, Any]:
     """What must be the same, by its name in the spec."""
-    passages = spec.get("passages") or {}
-    last = {"passages.pieces": passages.get("pieces")} if only_pieces else {"passages": passages}
-    return {"model": spec.get("model"), "corpus": spec.get("corpus"), **last}
+    return {"model": spec.get("model"), "corpus": spec.get("corpus"), "passages": spec.get("passages") or {}}
 
 
 def _difference(there: Any, here: Any) -> str:

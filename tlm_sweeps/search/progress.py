@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tlm_sweeps.runs.record import Record, State
+from tlm_sweeps.search.affording import Unbegun
 from tlm_sweeps.search.roster import Roster
 from tlm_sweeps.spec.sweep import SweepSpec
 
@@ -50,6 +51,8 @@ class SweepProgress:
     """Runs of which W&B does not know all."""
     precision: str = "fp32"
     """What runs compute in that do not say so themselves: `auto` has been settled."""
+    unbegun: Unbegun | None = None
+    """What the total had not enough left for when the sweep last ran to its end."""
 
 
 def picture(
@@ -66,6 +69,7 @@ def picture(
     complaints: tuple[str, ...] = (),
     untold: int = 0,
     pool: int | None = None,
+    unbegun: Unbegun | None = None,
 ) -> SweepProgress:
     """A sweep at this moment, from its runs, what is in flight, its pool, and what the wanted trials should spend."""
     is_done = runs.trials_over == trials_wanted
@@ -85,6 +89,7 @@ def picture(
         complaints=complaints,
         untold=untold,
         precision=spec.experiment.training.precision,
+        unbegun=unbegun,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from tlm_sweeps.compute.planning import PlannedTrial
 from tlm_sweeps.runs.ledger import Proposal
 from tlm_sweeps.runs.record import Measurement, Record
+from tlm_sweeps.search.affording import Unbegun
 from tlm_sweeps.tracking.tracked_run import WandbPlace
 
 
@@ -24,6 +25,10 @@ class Proposals(Protocol):
         Args:
             pool_left: FLOPs of the sweep's total that nobody has claimed; None without a total.
         """
+        ...
+
+    def unbegun(self, pool_left: int | None) -> Unbegun | None:
+        """What is not begun since it costs more than is left, once `next` has found nothing; None: nothing is."""
         ...
 
     def report(self, proposal: Proposal, share: float, measurement: Measurement) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from tlm_sweeps.compute.planning import (
@@ -21,7 +21,6 @@ from tlm_sweeps.compute.planning import (
     cells,
     draw,
     plan_trial,
-    seeds_of,
     space_size,
     takes_cells_in_order,
     trials_at_each_budget,
@@ -29,6 +28,7 @@ from tlm_sweeps.compute.planning import (
 )
 from tlm_sweeps.runs.ledger import Ledger, Proposal, Verdict
 from tlm_sweeps.runs.record import Measurement, Record
+from tlm_sweeps.search.affording import Means, Unbegun, needed_flops
 from tlm_sweeps.search.optuna_search import OptunaSearch, PastTrial
 from tlm_sweeps.search.roster import Roster
 from tlm_sweeps.search.trials import Ending, is_over, outcome_of
@@ -58,6 +58,8 @@ class Proposer:
         self._trials = [0] * len(self._budgets)
         self._exhausted = [False] * len(self._budgets)
         self._untried: dict[int, Iterator[dict[str, Any]]] = {}
+        self._too_dear: dict[int, dict[str, dict[str, Any]]] = {}
+        self._means = Means(spec)
         self._baselines = list(baseline_settings(spec))
         self._proposed: set[str] = set()
         self._trained: dict[str, int] = {}
@@ -77,15 +79,26 @@ class Proposer:
             None when nothing is left to try, or no trial with all its seeds is sure to fit what is left.
         """
         for name, settings in self._baselines:
-            if self._affordable(settings.get(BUDGET, self._budgets[0]), pool_left):
-                return self._judged(plan_trial(self._spec, settings, self._facts_of, baseline=name), {})
-        while (stream := self._hungriest(pool_left)) is not None:
-            settings, sampler_state = self._suggested(stream)
-            if settings is None:
-                self._exhausted[stream] = True
-                continue
-            return self._judged(plan_trial(self._spec, settings, self._facts_of), sampler_state)
+            key = canonical_json([name, settings])
+            if self._means.allow(key, settings.get(BUDGET, self._budgets[0]), pool_left):
+                planned = plan_trial(self._spec, settings, self._facts_of, baseline=name)
+                if self._is_payable(planned, key, pool_left):
+                    return self._judged(planned, {})
+        passed: set[int] = set()
+        while (stream := self._hungriest(pool_left, passed)) is not None:
+            if (found := self._suggested(stream, pool_left)) is not None:
+                return self._judged(*found)
+            passed.add(stream)
         return None
+
+    def unbegun(self, pool_left: int | None) -> Unbegun | None:
+        """What costs more than is left, once `next` has found nothing."""
+        needed = self._means.short_of(pool_left)
+        if needed is None or pool_left is None:
+            return None
+        wanted, baselines = self.trials_wanted(), sum(1 for _ in baseline_settings(self._spec))
+        searched = None if wanted is None else max(0, wanted - baselines - sum(self._trials))
+        return Unbegun(None if searched is None else len(self._baselines) + searched, needed, pool_left)
 
     def take(self, settings: Mapping[str, Any], baseline: str | None = None) -> tuple[Proposal, PlannedTrial]:
         """Enter a trial that somebody else remembers: it is running from here on, until `end`.
@@ -141,46 +154,75 @@ class Proposer:
     def _walks(self) -> bool:
         return takes_cells_in_order(self._spec)
 
-    def _affordable(self, flops: int | None, pool_left: int | None) -> bool:
-        return flops is None or pool_left is None or flops * len(seeds_of(self._spec)) <= pool_left
+    def _is_payable(self, planned: PlannedTrial, key: str, pool_left: int | None) -> bool:
+        """Whether enough is left for a trial with all its seeds; one that was trained before costs nothing."""
+        needed = 0 if planned.fingerprint in self._trained else needed_flops(self._spec, planned)
+        return self._means.pay(key, needed, pool_left)
 
-    def _hungriest(self, pool_left: int | None) -> int | None:
-        """The budget with the fewest trials among those that want more and can pay for it."""
+    def _hungriest(self, pool_left: int | None, passed: Container[int]) -> int | None:
+        """The budget with the fewest trials among those that want more and may be able to pay for it."""
         open_ = [
             stream
             for stream, count in enumerate(self._trials)
-            if count < self._wanted() and not self._exhausted[stream]
-            if self._affordable(self._budgets[stream], pool_left)
+            if count < self._wanted() and not self._exhausted[stream] and stream not in passed
+            if self._means.allow(str(stream), self._budgets[stream], pool_left)
         ]
         return min(open_, key=lambda stream: self._trials[stream], default=None)
 
-    def _suggested(self, stream: int) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-        """Settings for a budget from the sampler, or an untried cell; (None, …) when there is none left."""
-        search, number = self._searches[stream], self._number
+    def _suggested(self, stream: int, pool_left: int | None) -> tuple[PlannedTrial, dict[str, Any]] | None:
+        """A trial for a budget, from the sampler or an untried cell; None when there is none, or none to be paid."""
         if not self._walks() and self._useless[stream] < _PATIENCE:
-            suggestion = search.suggest(number)
-            return suggestion.settings | self._budget_setting(stream), suggestion.sampler_state
+            return self._sampled(stream, pool_left)
         if space_size(self._spec) is not None:
-            settings = self._cell(stream)
+            planned = self._cell(stream, pool_left)
         else:
-            settings = self._draw(stream) if self._useless[stream] < _LIMIT else None
-        if settings is not None:
-            search.take(number, settings)
-        return settings, {}
+            planned = self._draw(stream, pool_left) if self._useless[stream] < _LIMIT else None
+            self._exhausted[stream] = self._useless[stream] >= _LIMIT
+        if planned is None:
+            return None
+        self._searches[stream].take(self._number, planned.settings)
+        return planned, {}
 
-    def _draw(self, stream: int) -> dict[str, Any]:
+    def _sampled(self, stream: int, pool_left: int | None) -> tuple[PlannedTrial, dict[str, Any]] | None:
+        search, number = self._searches[stream], self._number
+        suggestion = search.suggest(number)
+        settings = suggestion.settings | self._budget_setting(stream)
+        planned = plan_trial(self._spec, settings, self._facts_of)
+        if self._is_payable(planned, str(stream), pool_left):
+            return planned, suggestion.sampler_state
+        search.tell(number, "failed", None)  # its number is the next one's; it is suggested again when more is left
+        return None
+
+    def _draw(self, stream: int, pool_left: int | None) -> PlannedTrial | None:
         random_ = random.Random(f"{self._spec.engine.seed} {stream} {self._number}")
-        return draw(self._spec, random_) | self._budget_setting(stream)
+        settings = draw(self._spec, random_) | self._budget_setting(stream)
+        planned = plan_trial(self._spec, settings, self._facts_of)
+        return planned if self._is_payable(planned, str(stream), pool_left) else None
 
-    def _cell(self, stream: int) -> dict[str, Any] | None:
-        """A cell of this budget that was not proposed yet: in order for a grid, else in a seeded shuffle."""
+    def _cell(self, stream: int, pool_left: int | None) -> PlannedTrial | None:
+        """A cell of this budget that was not proposed yet: in order for a grid, else in a seeded shuffle.
+
+        Those that cost more than is left wait for more, and the others go on.
+        """
+        waiting = self._too_dear.setdefault(stream, {})
+        for key in waiting:
+            if self._means.allow(key, self._budgets[stream], pool_left):
+                return plan_trial(self._spec, waiting.pop(key), self._facts_of)
+        for cell in self._fresh(stream):
+            planned, key = plan_trial(self._spec, cell, self._facts_of), canonical_json(cell)
+            if self._is_payable(planned, key, pool_left):
+                return planned
+            waiting[key] = cell
+        self._exhausted[stream] = not waiting
+        return None
+
+    def _fresh(self, stream: int) -> Iterator[dict[str, Any]]:
         if stream not in self._untried:
             mine = [cell for cell in cells(self._spec) if cell.items() >= self._budget_setting(stream).items()]
             if not self._walks():
                 random.Random(f"{self._spec.engine.seed} {stream}").shuffle(mine)
             self._untried[stream] = iter(mine)
-        fresh = (cell for cell in self._untried[stream] if canonical_json(cell) not in self._proposed)
-        return next(fresh, None)
+        return (cell for cell in self._untried[stream] if canonical_json(cell) not in self._proposed)
 
     def _budget_setting(self, stream: int) -> dict[str, Any]:
         return {BUDGET: self._budgets[stream]} if len(self._budgets) > 1 else {}

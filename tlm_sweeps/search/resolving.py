@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
@@ -34,7 +34,13 @@ _MOST_SAID = 3
 """Problems of one sweep: those of many seeds are alike."""
 
 
-def ensure_resolved(spec: SweepSpec, folder: Path, facts_of: FactsOf, before: Sequence[SweepSpec] = ()) -> None:
+def ensure_resolved(
+    spec: SweepSpec,
+    folder: Path,
+    facts_of: FactsOf,
+    before: Sequence[SweepSpec] = (),
+    files: Mapping[str, str] | None = None,
+) -> None:
     """Refuse a sweep whose runs cannot start from what they name, or did start from what has changed since.
 
     A run that is lost because the one before it failed is no reason: the others are trained. Nothing is asked of runs
@@ -45,6 +51,7 @@ def ensure_resolved(spec: SweepSpec, folder: Path, facts_of: FactsOf, before: Se
         folder: where it is, or will be, among the sweeps that it starts from.
         facts_of: reads a corpus's facts.
         before: sweeps that will have been run when this one begins.
+        files: of the specs of these, by name, for hints.
 
     Raises:
         InputError: with the first mistakes, each once; places are dotted fields, or files of weights.
@@ -52,7 +59,7 @@ def ensure_resolved(spec: SweepSpec, folder: Path, facts_of: FactsOf, before: Se
     if not origins_named(spec):
         return
     to_come = {each.name: _runs_to_come(each, facts_of) for each in before}
-    origins, records = Origins(folder.parent, facts_of, to_come), _records(folder)
+    origins, records = Origins(folder.parent, facts_of, to_come, files), _records(folder)
     if changed := _changed(origins, records):
         raise InputError.of(changed)
     found = [each for each in _found(spec, origins, records, facts_of) if not _is_to_come(each, to_come)]

@@ -10,6 +10,7 @@ from tlm_sweeps.compute.matching import flops_after
 from tlm_sweeps.compute.planning import FactsOf, PlannedTrial, plan_sweep, plan_trial
 from tlm_sweeps.runs.ledger import Ledger, Proposal
 from tlm_sweeps.runs.record import Record
+from tlm_sweeps.search.affording import is_ceiling
 from tlm_sweeps.search.roster import Roster
 from tlm_sweeps.spec.chaining import account_of, total_of
 from tlm_sweeps.spec.sweep import Account, SweepSpec
@@ -96,7 +97,7 @@ def is_open(record: Record) -> bool:
 
 def foresight(spec: SweepSpec, facts_of: FactsOf) -> dict[str, str]:
     """What a ledger keeps of the plan of a sweep whose budget is a ceiling: FLOPs that the whole of it will spend."""
-    if not _is_ceiling(spec):
+    if not is_ceiling(spec):
         return {}
     found = forecast(spec, plan_sweep(spec, facts_of), workers=1)
     return {_FORESEEN: str(found.train_flops)} if found else {}
@@ -107,11 +108,7 @@ def expected_flops(spec: SweepSpec, ledger: Ledger, runs: Roster, wanted: int | 
 
     None where nobody knows.
     """
-    if not _is_ceiling(spec):
+    if not is_ceiling(spec):
         return runs.planned_flops(wanted)
     foreseen = ledger.meta(_FORESEEN)
     return int(foreseen) if foreseen else None
-
-
-def _is_ceiling(spec: SweepSpec) -> bool:
-    return spec.budget is not None and spec.budget.match == "none"

@@ -10,6 +10,7 @@ from tlm_sweeps.errors import RunError
 from tlm_sweeps.runs.ledger import Death, Ledger, reading
 from tlm_sweeps.runs.ledger_lock import Writer, writer_of
 from tlm_sweeps.runs.record import Record
+from tlm_sweeps.search.affording import unbegun_in
 from tlm_sweeps.search.pooling import total_in
 from tlm_sweeps.search.progress import RunningRun, SweepProgress
 from tlm_sweeps.search.roster import Roster
@@ -103,6 +104,7 @@ def standing(spec: SweepSpec, ledger: Ledger, records: tuple[Record, ...]) -> Sw
         elapsed_seconds=0.0,
         remaining_seconds=None,
         news=(),
+        unbegun=unbegun_in(ledger),
     )
 
 

@@ -17,13 +17,14 @@ from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs import provenance
 from tlm_sweeps.runs.folders import sweep_folder
 from tlm_sweeps.runs.ledger import Ledger, is_begun, reading, writing
+from tlm_sweeps.search.affording import keep_unbegun
 from tlm_sweeps.search.checkpoint_interval import checkpoint_seconds
-from tlm_sweeps.search.continuing import changes_since, seeds_hint
+from tlm_sweeps.search.continuing import changes_since, seeds_hint, with_seeds_begun
 from tlm_sweeps.search.coordinator import Coordinator
 from tlm_sweeps.search.devices import Asked, devices, room_on_gpus
 from tlm_sweeps.search.growing import add_missing_runs, ensure_seeds_fit
 from tlm_sweeps.search.pool import LocalPool
-from tlm_sweeps.search.pooling import ensure_pool, kept_pool, pool_of
+from tlm_sweeps.search.pooling import ensure_pool, ensure_total, kept_pool, pool_of
 from tlm_sweeps.search.progress import SweepProgress
 from tlm_sweeps.search.resolving import ensure_resolved
 from tlm_sweeps.search.settling import with_precision
@@ -75,7 +76,7 @@ def sweep(
     on_gpus = where != ("cpu",)
     ensure_feasible(spec, facts_of)
     ensure_resolved(spec, folder, facts_of)
-    ensure_pool(spec, shared, runs)
+    ensure_pool(spec, shared, runs, facts_of)
     pool_flops = pool_of(spec, shared, runs)
     crew = crew_of(spec, facts_of, workers, on_gpus=on_gpus)
     with writing(folder) as ledger:
@@ -95,6 +96,7 @@ def sweep(
                 **kept_pool(pool_flops if shared else None),
             }
         )
+        keep_unbegun(ledger, None)
         with closing(LocalPool(crew.workers, folder, data_dir)) as pool:
             settled = with_precision(spec, ledger, pool, facts_of, where[0])
             add_missing_runs(settled, ledger, facts_of, origin)
@@ -104,13 +106,14 @@ def sweep(
             ).run()
 
 
-def ensure_startable(loaded: LoadedSweep, runs: Path, facts_of: FactsOf) -> None:
+def ensure_startable(loaded: LoadedSweep, runs: Path, facts_of: FactsOf, within: LoadedSweep | None = None) -> None:
     """Refuse a sweep of a chain that could not be run when its turn comes, as far as that is known now.
 
     Args:
         loaded: the sweep, with those that will have been run by then.
         runs: folder of all sweeps.
         facts_of: reads a corpus's facts.
+        within: the sweep at the end of the chain that it is run in; by default itself.
 
     Raises:
         InputError: when the sweep cannot run or changed under the same name.
@@ -118,10 +121,12 @@ def ensure_startable(loaded: LoadedSweep, runs: Path, facts_of: FactsOf) -> None
     spec, folder = loaded.spec, sweep_folder(runs, loaded.spec.name)
     ensure_not_launched(folder)
     ensure_feasible(spec, facts_of)
-    ensure_resolved(spec, folder, facts_of, [link.spec for link in loaded.links])
+    before, files = [link.spec for link in loaded.links], {each.spec.name: each.source for each in loaded.links}
+    ensure_resolved(spec, folder, facts_of, before, files)
+    ensure_total(spec, before, facts_of)
     if is_begun(folder):
         with reading(folder) as ledger:
-            _ensure_same(spec, ledger, facts_of)
+            _ensure_same(spec, ledger, facts_of, file=loaded.source if within and within != loaded else "")
 
 
 def in_startable_order(
@@ -133,9 +138,9 @@ def in_startable_order(
         InputError: when one of them cannot.
     """
     if isinstance(spec, LoadedSweep) and spec.links:
-        facts_of = facts_reader(data_dir)
+        spec, facts_of = with_seeds_begun(spec, runs), facts_reader(data_dir)
         for each in (*spec.links, spec):
-            ensure_startable(each, runs, facts_of)
+            ensure_startable(each, runs, facts_of, within=spec)
     return in_order(spec)
 
 
@@ -148,7 +153,9 @@ def crew_of(spec: SweepSpec, facts_of: FactsOf, workers: int | None, *, on_gpus:
     return crew_for(spec, facts_of, this_machine(), asked=workers, gpus=gpus() if on_gpus else ())
 
 
-def _ensure_same(spec: SweepSpec, ledger: Ledger, facts_of: FactsOf) -> None:
+def _ensure_same(spec: SweepSpec, ledger: Ledger, facts_of: FactsOf, file: str = "") -> None:
+    """Refuse another spec, or another text, under a name that is taken; `file` has the spec that `--set` is not for."""
+    own = f"a name of its own, {_rename(spec.name, file)}"
     kept = ledger.meta("spec")
     if kept is None:
         return
@@ -158,15 +165,21 @@ def _ensure_same(spec: SweepSpec, ledger: Ledger, facts_of: FactsOf) -> None:
         raise InputError(
             f"sweep `{spec.name}` exists with another spec:\n  {listed}",
             place=str(ledger.folder),
-            hint=f"{seeds_hint(old, spec)}give the changed sweep a name of its own, e.g. `--set name={spec.name}-2`",
+            hint=f"{seeds_hint(old, spec)}give the changed sweep {own}",
         )
     corpora = ledger.meta("corpora")
     if corpora != canonical_json(_corpora(spec, facts_of)):
         raise InputError(
             f"the text of sweep `{spec.name}` has changed since it began",
             place=str(ledger.folder),
-            hint="give the sweep on the new text a name of its own, e.g. `--set name=" + spec.name + "-2`",
+            hint=f"give the sweep on the new text {own}",
         )
+
+
+def _rename(name: str, file: str) -> str:
+    if not file:
+        return f"e.g. `--set name={name}-2`"
+    return f"e.g. `name: {name}-2` in {file}, and the same in each `start_from` that names `{name}`"
 
 
 def _corpora(spec: SweepSpec, facts_of: FactsOf) -> dict[str, str]:

@@ -58,6 +58,11 @@ class LoadedSweep:
     """Those that its `after` names, in that order."""
 
     @property
+    def source(self) -> str:
+        """Its file, as it was named."""
+        return self.places.source
+
+    @property
     def links(self) -> tuple[LoadedSweep, ...]:
         """All sweeps that come before it, each once and none before what it is itself after."""
         found = {each.spec.name: each for link in self.after for each in (*link.links, link)}

@@ -19,8 +19,8 @@ class TaskSpec(Part):
     """Which set: its labels, its files and which of its columns are the text."""
     hub: Annotated[str, Field(min_length=1)] | None = None
     """Take it from the Hugging Face Hub (`owner/set` or `owner/set:config`) in place of local files."""
-    revision: Annotated[str, Field(min_length=1)] | None = None
-    """Commit of the Hub set; must be given with `hub`, so that the examples cannot change under the name."""
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    """Commit of the Hub set, 40 hexadecimal digits; must be given with `hub`: a branch may move, and its examples."""
     train_per_label: Count | None = None
     """Examples of each label that are trained on. Default: the study's (1,000, 100 and 630)."""
     valid_per_label: Count = 10

@@ -150,6 +150,7 @@ def _side(measured: Measured) -> dict[str, Any]:
         "values": dict(measured.nlls),
         "n_asked": measured.n_asked,
         "n_failed": measured.n_failed,
+        "n_infeasible": measured.n_infeasible,
         "unfinished": measured.unfinished,
         "missing": measured.missing,
         "chosen": dict(measured.chosen),

@@ -11,6 +11,7 @@ from tlm_sweeps.report.views import Row, Table
 from tlm_sweeps.studies.admitting import Admitted
 from tlm_sweeps.studies.claims import BASES, EDGE, EDGE_LEGEND, Basis, ClaimAnswer, judge
 from tlm_sweeps.studies.families import family_lines
+from tlm_sweeps.studies.losses import losses
 from tlm_sweeps.studies.question_sections import question_section
 from tlm_sweeps.studies.reproduction import RULE, CellResult, Reproduction, reproduce
 from tlm_sweeps.studies.sections import Section, claim_section
@@ -192,12 +193,11 @@ def _cell_table(found: Reproduction) -> Table:
 
 
 def _limits(sweeps: Admitted) -> str:
-    complete = [record for each in sweeps.values() for record in each.records if record.state == "complete"]
+    records = [record for each in sweeps.values() for record in each.records]
+    complete = [record for record in records if record.state == "complete"]
     devices = sorted({record.provenance.device for record in complete})
-    lost = sum(record.state == "failed" for each in sweeps.values() for record in each.records)
-    runs = (
-        f"{len(complete)} runs on {join(devices)}, {lost} failed; on another device no number repeats to the last bit."
-    )
+    counts = f"{len(complete)} runs on {join(devices)}, {losses(records)}"
+    runs = f"{counts}; on another device no number repeats to the last bit."
     limits = [_LIMITS.format(runs=runs if complete else "Nothing is run yet.")]
     return "\n".join([*limits, *(f"- Not counted: {reason}." for reason in sweeps.left_out.values())])
 

@@ -58,6 +58,8 @@ class Measured:
     """Seeds that the sweep's spec asks for; runs that failed are asked for and not complete."""
     n_failed: int = 0
     """Runs that failed."""
+    n_infeasible: int = 0
+    """Runs that could not be begun, such as those whose origin failed."""
     unfinished: str = ""
     """Why nothing may be judged yet, while a run that is asked for has not ended."""
     missing: str = ""
@@ -129,6 +131,7 @@ def _measured(side: Side, nlls: Mapping[int, float], sweeps: Mapping[str, SweepR
         records=tuple(record for seed, record in records_of(arm, sweeps).items() if seed in nlls),
         n_asked=len(_asked(arm, sweeps)),
         n_failed=sum(run.state == "failed" for run in runs_of(arm, sweeps)),
+        n_infeasible=sum(run.state == "infeasible" for run in runs_of(arm, sweeps)),
         unfinished=_unfinished(arm, sweeps),
         missing="" if nlls else missing,
     )

@@ -95,6 +95,7 @@ def _encoder(each: Accuracies) -> dict[str, Any]:
         "train_nll": each.train_nll,
         "n_asked": each.n_asked,
         "n_failed": each.n_failed,
+        "n_infeasible": each.n_infeasible,
         "pretraining_flops": each.pretraining_flops,
         "overlap": {words: each.overlap(name) for name, words in OVERLAPS.items()},
         "runs": [record.run_id for record in each.records],

@@ -25,6 +25,8 @@ class Accuracies:
     """The runs that have them."""
     n_asked: int
     n_failed: int
+    n_infeasible: int
+    """Those whose pre-training failed among them."""
     missing: str
     """Why nothing may be judged yet; empty where it may."""
 
@@ -84,7 +86,8 @@ def accuracies(arm: Arm, sweeps: Mapping[str, SweepResults]) -> Accuracies:
     missing = measured.missing or measured.unfinished
     if not missing and not by_seed:
         missing = f"no run of {arm.sweep} has test scores for {arm.label}"
-    return Accuracies(arm.label, by_seed, tuple(scored), measured.n_asked, measured.n_failed, missing)
+    lost = measured.n_failed, measured.n_infeasible
+    return Accuracies(arm.label, by_seed, tuple(scored), measured.n_asked, *lost, missing)
 
 
 def slopes(by_size: Mapping[int, Mapping[int, float]]) -> dict[int, float]:

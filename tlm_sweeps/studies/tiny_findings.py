@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tlm_sweeps.report.views import Row, Table
+from tlm_sweeps.studies.losses import losses
 from tlm_sweeps.studies.quantity_claims import QuantityClaimAnswer
 from tlm_sweeps.studies.sections import Section
 from tlm_sweeps.studies.tiny import TINY, TinyReproduction
@@ -108,8 +109,7 @@ def _runs(found: TinyReproduction) -> str:
     records = [record for each in found.own_sweeps for record in each.records]
     complete = [record for record in records if record.state == "complete"]
     devices = sorted({record.provenance.device for record in complete})
-    failed = sum(record.state == "failed" for record in records)
-    return f"{len(complete)} runs on {join(devices)}, {failed} failed." if complete else "Nothing is run yet."
+    return f"{len(complete)} runs on {join(devices)}, {losses(records)}." if complete else "Nothing is run yet."
 
 
 def _leaks(found: TinyReproduction) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tlm_sweeps.compute.planning import BUDGET, FactsOf, PlannedTrial, budgets, seeds_of
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs.ledger import Proposal
+from tlm_sweeps.search.affording import needed_flops
 from tlm_sweeps.search.optuna_params import distribution_of, plain
 from tlm_sweeps.search.proposing import Proposer
 from tlm_sweeps.search.trials import Ending
@@ -135,7 +136,7 @@ class FeasibleSampler(optuna.samplers.BaseSampler):
         """The next trial that fits, decided once and kept until it is begun."""
         while self._upcoming is None and (found := self._proposer.next(self._pool_left())) is not None:
             if found[0].verdict == "trial":
-                self._claim(found[0])
+                self._claim(found[1])
                 self._upcoming = found
         return self._upcoming
 
@@ -154,11 +155,11 @@ class FeasibleSampler(optuna.samplers.BaseSampler):
             raise InputError(f"a run of this W&B sweep has settings that the spec does not search: {error}") from error
         if proposal.verdict != "trial":
             return None
-        self._claim(proposal)
+        self._claim(planned)
         return proposal, planned
 
-    def _claim(self, proposal: Proposal) -> None:
-        self._claimed_flops += (proposal.budget_flops or 0) * len(seeds_of(self._spec))
+    def _claim(self, planned: PlannedTrial) -> None:
+        self._claimed_flops += needed_flops(self._spec, planned)
 
     def _pool_left(self) -> int | None:
         """FLOPs of the total that no trial was proposed for; what pruned runs return is not known here."""

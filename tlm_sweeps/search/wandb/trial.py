@@ -109,6 +109,9 @@ class Given:
         )
         return proposal, planned
 
+    def unbegun(self, pool_left: int | None) -> None:
+        """Nothing: the one trial is begun, or refused for its own reason."""
+
     def report(self, proposal: Proposal, share: float, measurement: Measurement) -> bool:  # noqa: ARG002 - the protocol's
         """Nobody judges here: W&B's server says `stop`."""
         return False
