@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tlm_sweeps.cli.options import DataDir, Json, Sets, Spec, Workers, workers_of
+from tlm_sweeps.search.remote_asking import number_of
 
 if TYPE_CHECKING:
     from tlm_sweeps.compute.calibration import Calibration
@@ -51,7 +52,7 @@ def plan(
     loaded, granted = load_sweep(spec, sets or ()), this_machine()
     precisions, facts_of = precisions_of(loaded.spec), facts_reader(data_dir)
     with located(loaded):
-        crew = crew_for(loaded.spec, facts_of, granted, asked=workers_of(workers))
+        crew = crew_for(loaded.spec, facts_of, granted, asked=number_of(workers_of(workers)))
         if calibrate:
             plan_sweep(loaded.spec, facts_of, sample=1)  # what is wrong with the spec is said before the wait
             found = Found(_calibrated(precisions, crew.workers))

@@ -34,7 +34,7 @@ from tlm_sweeps.search.messages import (
     Told,
 )
 from tlm_sweeps.search.outside import Outside
-from tlm_sweeps.search.pool import Died, Heard, LocalPool
+from tlm_sweeps.search.pool import Died, Heard, Pool
 from tlm_sweeps.search.progress import SweepProgress, picture
 from tlm_sweeps.search.proposals import Proposals
 from tlm_sweeps.search.proposing import Proposer
@@ -60,7 +60,7 @@ class Coordinator:
         self,
         spec: SweepSpec,
         ledger: Ledger,
-        pool: LocalPool,
+        pool: Pool,
         facts_of: FactsOf,
         provenance: Provenance,
         fingerprint: str,
@@ -106,7 +106,7 @@ class Coordinator:
     def run(self) -> Generator[SweepProgress]:
         """Train until nothing is left to try; a picture of the sweep every moment."""
         try:
-            while self._assign() or self._in_flight:
+            while self._assign() or self._in_flight or not self._pool.present():
                 for worker, report in self._pool.wait(_TICK_SECONDS):
                     self._hear(worker, report)
                 yield self._picture()
@@ -134,7 +134,7 @@ class Coordinator:
         """Give every idle worker a run, or as many as it can train as one; whether there was one to give."""
         given = False
         busy = {run.worker for run in self._in_flight.values()}
-        for worker in sorted(set(range(len(self._pool))) - busy):
+        for worker in sorted(set(self._pool.present()) - busy):
             while (record := self._next_run()) is not None:
                 leased = [run for each in self._stackable(record) if (run := self._lease(worker, each)) is not None]
                 if leased:
@@ -208,7 +208,7 @@ class Coordinator:
     def _lease(self, worker: int, record: Record) -> InFlight | None:
         """Lease a run to a worker; None when the pool cannot hold it any more, which ends it."""
         flops = self._spending.whole(record)
-        lease = self._ledger.start(record.run_id, flops, self._spending.total, _now(), self._provenance)
+        lease = self._ledger.start(record.run_id, flops, self._spending.total, _now(), self._provenance_on(worker))
         begun = self._ledger.checkpoint_step(record.run_id)
         if lease is None:
             ending: dict[str, object] = {"state": "infeasible", "reason": "the sweep's total is spent"}
@@ -221,6 +221,10 @@ class Coordinator:
         run = InFlight(worker, lease, record, begun, time.monotonic(), begun)
         self._in_flight[record.run_id] = run
         return run
+
+    def _provenance_on(self, worker: int) -> Provenance:
+        elsewhere = self._pool.processor_of(worker)
+        return self._provenance.model_copy(update={"device": elsewhere}) if elsewhere else self._provenance
 
     def _send(self, worker: int, runs: list[InFlight]) -> None:
         orders = tuple(
