@@ -51,6 +51,7 @@ def joined() -> Iterator[Cluster]:
     address = os.environ.get(_ADDRESS, "")
     if not was_in_one:
         _connect(ray, address) if address else _start(ray)
+    talks = _hush(ray)
     try:
         if was_in_one or address:
             _ensure_guarded(ray)
@@ -58,6 +59,7 @@ def joined() -> Iterator[Cluster]:
     finally:
         if not was_in_one:
             ray.shutdown()
+        _hush(ray, talks=talks)
 
 
 def _use_tokens() -> None:
@@ -99,6 +101,13 @@ def _start(ray: Any) -> None:
         logging_level="ERROR",
         _node_ip_address=_LOOPBACK,
     )
+
+
+def _hush(ray: Any, *, talks: bool = False) -> bool:
+    """Keep Ray from printing a line for each process that dies to stdout, which is for data; whether it did."""
+    worker = ray._private.worker  # noqa: SLF001 - `log_to_driver=False` does not go so far (2.60)
+    before, worker._worker_logs_enabled = worker._worker_logs_enabled, talks  # noqa: SLF001 - as above
+    return before
 
 
 def _connect(ray: Any, address: str) -> None:
