@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ _LOOPBACK = "127.0.0.2"
 """Ray replaces 127.0.0.1 and `localhost` by the address by which other machines reach this one."""
 _STORE_BYTES = 80 * 2**20
 """Ray's least, almost: nothing but short texts goes through its object store."""
+_CALLING_SECONDS = 10
 _PATIENCE_SECONDS = 60
 
 
@@ -45,10 +47,12 @@ def joined() -> Iterator[Cluster]:
     Raises:
         InputError: Ray is not installed, the cluster cannot be reached, has other versions or no token.
     """
+    address = os.environ.get(_ADDRESS, "")
     _use_tokens()
+    if address:
+        _ensure_somebody_is_there(address)
     ray = _ray()
     was_in_one = ray.is_initialized()  # a notebook's own, say
-    address = os.environ.get(_ADDRESS, "")
     if not was_in_one:
         _connect(ray, address) if address else _start(ray)
     talks = _hush(ray)
@@ -75,6 +79,24 @@ def _use_tokens() -> None:
         hint = f"copy the head node's ~/.ray/auth_token to this machine, or set {_TOKEN} or {_TOKEN_FILE}"
         raise InputError("the cluster's token is not here", place="--workers ray", hint=hint)
     os.environ[_TOKEN] = secrets.token_hex(32)  # for a cluster that lives as long as this process
+
+
+def _ensure_somebody_is_there(address: str) -> None:
+    """Ask at once what Ray finds out in minutes."""
+    if address == "auto":
+        return  # Ray knows where
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal() or "/" in host:
+        hint = f"{_ADDRESS}=HOST:PORT of the head node, as `ray start --head` prints it, or auto on that node"
+        raise InputError(f"`{address}` is no address of a head node", place=_ADDRESS, hint=hint)
+    try:
+        socket.create_connection((host, int(port)), timeout=_CALLING_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"no Ray cluster answers at {address}: {error}",
+            place=_ADDRESS,
+            hint=f"see that the cluster runs and that this is its address; without {_ADDRESS} this machine is used alone",
+        ) from error
 
 
 def _ray() -> Any:

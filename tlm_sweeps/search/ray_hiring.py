@@ -21,8 +21,8 @@ from ray.exceptions import (
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tlm_sweeps.search.ray_task import work
+from tlm_sweeps.search.remote_hirer import Opening
 from tlm_sweeps.search.remote_messages import Summons
-from tlm_sweeps.search.remote_pool import Opening
 from tlm_sweeps.search.starting import LEAVING_SECONDS
 
 _IN_WORDS: dict[type[RayError], str] = {

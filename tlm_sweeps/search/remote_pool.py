@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Protocol
 
 from tlm_sweeps.errors import RunError
 from tlm_sweeps.search.messages import Ended, Message, Ready
 from tlm_sweeps.search.pool import Died, Heard
 from tlm_sweeps.search.remote_desk import Desk
+from tlm_sweeps.search.remote_hirer import Hirer, Opening
 from tlm_sweeps.search.remote_messages import (
     AnyWordFromAway,
     Beat,
@@ -40,47 +40,6 @@ _HIRING_SECONDS = 1.0
 _ENDING_SECONDS = 1.0
 """In which the cluster may say how a worker ended whose line is cut."""
 _LOG_FILE = "remote.log"
-
-
-@dataclass(frozen=True)
-class Opening:
-    """Room for one more worker."""
-
-    node: str
-    address: str
-    """Of the node, for people."""
-
-
-class Hirer(Protocol):
-    """Starts workers on nodes and knows what became of them."""
-
-    def nodes(self) -> dict[str, str]:
-        """The nodes that are there, with their addresses."""
-        ...
-
-    def openings(self) -> Sequence[Opening]:
-        """Where one more worker could be started, best first."""
-        ...
-
-    def hire(self, opening: Opening, summons: Summons) -> None:
-        """Start a worker, without waiting until it is there."""
-        ...
-
-    def over(self) -> Sequence[tuple[str, str]]:
-        """Tickets of workers that have ended since the last question, and how."""
-        ...
-
-    def end_of(self, ticket: str, seconds: float) -> str | None:
-        """How a worker ended, waited for a little; None when nobody knows."""
-        ...
-
-    def dismiss(self, ticket: str) -> None:
-        """End a worker that has been given up, as far as it can be reached."""
-        ...
-
-    def close(self) -> None:
-        """See all workers out, their lines being cut."""
-        ...
 
 
 @dataclass(frozen=True)

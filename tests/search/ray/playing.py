@@ -14,8 +14,9 @@ from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.runs import provenance
 from tlm_sweeps.search.messages import GoOn, Measured
 from tlm_sweeps.search.pool import Heard
+from tlm_sweeps.search.remote_hirer import Opening
 from tlm_sweeps.search.remote_messages import Summons, Welcome
-from tlm_sweeps.search.remote_pool import Opening, Patience, RemotePool
+from tlm_sweeps.search.remote_pool import Patience, RemotePool
 from tlm_sweeps.search.remote_worker import versions_of
 from tlm_sweeps.spec.sweep import SweepSpec
 

@@ -1,5 +1,6 @@
 """What `--workers ray` asks for, and what it is refused before anything starts."""
 
+import socket
 import sys
 from pathlib import Path
 
@@ -51,8 +52,18 @@ def test_a_cluster_without_tokens_is_not_used(nobody: pytest.MonkeyPatch):
 
 
 def test_a_cluster_elsewhere_has_a_token_that_must_be_here(nobody: pytest.MonkeyPatch, tmp_path: Path):
-    nobody.setenv("RAY_ADDRESS", "10.1.2.3:6379")
-    assert "the cluster's token is not here" in refusal()
-    (tmp_path / ".ray").mkdir()
-    (tmp_path / ".ray" / "auth_token").write_text("a" * 64)
-    assert "Ray is not installed" in refusal(), "the token is found"
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        nobody.setenv("RAY_ADDRESS", f"127.0.0.1:{head.getsockname()[1]}")
+        assert "the cluster's token is not here" in refusal()
+        (tmp_path / ".ray").mkdir()
+        (tmp_path / ".ray" / "auth_token").write_text("a" * 64)
+        assert "Ray is not installed" in refusal(), "the token is found"
+
+
+@pytest.mark.parametrize("address", ["ray://head:10001", "head", "127.0.0.1:1", "127.0.0.1:99999"])
+def test_an_address_at_which_no_cluster_answers_is_refused_at_once(nobody: pytest.MonkeyPatch, address: str):
+    nobody.setenv("RAY_ADDRESS", address)
+    nobody.setenv("RAY_AUTH_TOKEN", "a" * 64)
+    told = refusal()
+    assert address in told
+    assert "RAY_ADDRESS" in told
