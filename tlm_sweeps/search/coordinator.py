@@ -207,8 +207,8 @@ class Coordinator:
 
     def _lease(self, worker: int, record: Record) -> InFlight | None:
         """Lease a run to a worker; None when the pool cannot hold it any more, which ends it."""
-        flops = self._spending.whole(record)
-        lease = self._ledger.start(record.run_id, flops, self._spending.total, _now(), self._provenance_on(worker))
+        origin = self._provenance.on(self._pool.processor_of(worker))
+        lease = self._ledger.start(record.run_id, self._spending.whole(record), self._spending.total, _now(), origin)
         begun = self._ledger.checkpoint_step(record.run_id)
         if lease is None:
             ending: dict[str, object] = {"state": "infeasible", "reason": "the sweep's total is spent"}
@@ -221,10 +221,6 @@ class Coordinator:
         run = InFlight(worker, lease, record, begun, time.monotonic(), begun)
         self._in_flight[record.run_id] = run
         return run
-
-    def _provenance_on(self, worker: int) -> Provenance:
-        elsewhere = self._pool.processor_of(worker)
-        return self._provenance.model_copy(update={"device": elsewhere}) if elsewhere else self._provenance
 
     def _send(self, worker: int, runs: list[InFlight]) -> None:
         orders = tuple(

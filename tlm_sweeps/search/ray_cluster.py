@@ -95,7 +95,7 @@ def _ensure_somebody_is_there(address: str) -> None:
         raise InputError(
             f"no Ray cluster answers at {address}: {error}",
             place=_ADDRESS,
-            hint=f"see that the cluster runs and that this is its address; without {_ADDRESS} this machine is used alone",
+            hint=f"see that it runs and that this is its address; without {_ADDRESS} this machine is used alone",
         ) from error
 
 
