@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tlm_sweeps.runs.record import Record
     from tlm_sweeps.search.devices import Asked
     from tlm_sweeps.search.progress import SweepProgress
+    from tlm_sweeps.search.remote_asking import Workers
     from tlm_sweeps.search.standing import SweepStatus
     from tlm_sweeps.search.wandb.launched import LaunchedSweep
     from tlm_sweeps.search.wandb.syncing import SyncProgress
@@ -89,7 +90,7 @@ def iter_sweep(
     *,
     runs_dir: Place | None = None,
     data_dir: Place | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
     device: Asked = "auto",
     stack: int | None = None,
     argv: Sequence[str] = (),
@@ -103,7 +104,7 @@ def iter_sweep(
         spec: what to run.
         runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
         data_dir: where named corpora are looked for first.
-        workers: runs at a time; default as cores and memory allow.
+        workers: runs at a time; default as cores and memory allow. `OnRay(8)`: on the nodes of a Ray cluster.
         device: `auto` computes on the GPUs, if there are any.
         stack: most runs of one shape that are trained as one; default 8 on a GPU, 1 on a CPU.
         argv: the command, for the records; default this process's.
@@ -131,7 +132,7 @@ def sweep(
     *,
     runs_dir: Place | None = None,
     data_dir: Place | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
     device: Asked = "auto",
     stack: int | None = None,
 ) -> SweepResults:
@@ -141,7 +142,7 @@ def sweep(
         spec: what to run; loaded by `load_chain`, it is run after what it is after.
         runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
         data_dir: where named corpora are looked for first.
-        workers: runs at a time; default as cores and memory allow.
+        workers: runs at a time; default as cores and memory allow. `OnRay(8)`: on the nodes of a Ray cluster.
         device: `auto` computes on the GPUs, if there are any.
         stack: most runs of one shape that are trained as one; default 8 on a GPU, 1 on a CPU.
     """

@@ -36,8 +36,11 @@ class ScriptedPool:
         self._lines: deque[Message] = deque()
         self._order: TrainOrder | None = None
 
-    def __len__(self) -> int:
-        return 1
+    def present(self) -> Sequence[int]:
+        return [0]
+
+    def processor_of(self, worker: int) -> str | None:
+        assert worker == 0
 
     def send(self, worker: int, message: Message) -> None:
         assert worker == 0

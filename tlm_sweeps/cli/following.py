@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tlm_sweeps.cli.machinery import Machinery
     from tlm_sweeps.console.following import Show
     from tlm_sweeps.search.progress import SweepProgress
+    from tlm_sweeps.search.remote_asking import Workers as AskedWorkers
     from tlm_sweeps.spec.loading import LoadedSweep
     from tlm_sweeps.spec.sweep import SweepSpec
 
@@ -100,11 +101,15 @@ def _view(*, resumes: bool, json: bool) -> AbstractContextManager[Show]:
     return live_view(resumes=resumes) if sys.stderr.isatty() else plain_view(resumes=resumes)
 
 
-def _say_of_workers(spec: SweepSpec, workers: int | None, data_dir: Path | None, *, on_gpus: bool) -> None:
+def _say_of_workers(spec: SweepSpec, workers: AskedWorkers, data_dir: Path | None, *, on_gpus: bool) -> None:
     from tlm_sweeps.console.streams import say
     from tlm_sweeps.corpora.texts import facts_reader
+    from tlm_sweeps.search.remote_asking import OnRay
     from tlm_sweeps.search.sweeping import crew_of
 
+    if isinstance(workers, OnRay):
+        say("workers come from Ray; `remote.log` beside the ledger tells who came and went")
+        return
     note = crew_of(spec, facts_reader(data_dir), workers, on_gpus=on_gpus).note
     if note:
         say(note)

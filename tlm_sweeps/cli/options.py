@@ -9,6 +9,8 @@ import typer
 
 from tlm_sweeps.errors import InputError, did_you_mean
 from tlm_sweeps.search.devices import Asked
+from tlm_sweeps.search.remote_asking import OnRay
+from tlm_sweeps.search.remote_asking import Workers as AskedWorkers
 
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The sweep's YAML file.", show_default=False)]
 Sets = Annotated[
@@ -24,9 +26,10 @@ DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", metavar="DIR", help="Folder in which named corpora are looked for. Default: $TLM_DATA."),
 ]
+_WORKERS_HELP = "Runs at a time, a core each. auto: as cores and memory allow. ray: on a Ray cluster."
 Workers = Annotated[
     str,
-    typer.Option("--workers", metavar="N|auto", help="Runs at a time, a core each. auto: as cores and memory allow."),
+    typer.Option("--workers", metavar="N|auto|ray[:N]", help=_WORKERS_HELP),
 ]
 Device = Annotated[
     str,
@@ -47,16 +50,25 @@ def device_of(written: str) -> Asked:
     raise InputError(f"{written} is no device", place="--device", hint=did_you_mean(written, get_args(Asked)))
 
 
-def workers_of(written: str) -> int | None:
-    """The number behind `--workers`; None for as many as make sense."""
+def workers_of(written: str) -> AskedWorkers:
+    """What stands behind `--workers`; None for as many as make sense here."""
     if written == "auto":
         return None
+    engine, colon, number = written.rpartition(":")
+    if (engine or number) == "ray":
+        return OnRay(_number_of_workers(number, written) if colon else None)
+    return _number_of_workers(written, written)
+
+
+def _number_of_workers(number: str, written: str) -> int:
     try:
-        workers = int(written)
+        workers = int(number)
     except ValueError:
         workers = 0
     if not 1 <= workers <= 1024:
         raise InputError(
-            f"{written} is no number of workers", place="--workers", hint="a whole number from 1 to 1024, or auto"
+            f"{written} is no number of workers",
+            place="--workers",
+            hint="a whole number from 1 to 1024, auto, or ray or ray:8",
         )
     return workers

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tlm_sweeps.cli.options import DataDir, Json, Sets, Spec, Workers, workers_of
+from tlm_sweeps.search.remote_asking import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +101,7 @@ def _crew(loaded: LoadedSweep, facts_of: FactsOf, workers: str) -> Crew:
     from tlm_sweeps.compute.machine import this_machine
 
     with located(loaded):
-        return crew_for(loaded.spec, facts_of, this_machine(), asked=workers_of(workers))
+        return crew_for(loaded.spec, facts_of, this_machine(), asked=number_of(workers_of(workers)))
 
 
 def _ensure_resolvable(loaded: LoadedSweep, facts_of: FactsOf) -> None:

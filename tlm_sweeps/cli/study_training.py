@@ -16,6 +16,7 @@ from tlm_sweeps.cli.machinery import Machinery
 from tlm_sweeps.cli.options import device_of, workers_of
 from tlm_sweeps.cli.study_keeping import kept_when_stopped
 from tlm_sweeps.errors import InputError
+from tlm_sweeps.search.remote_asking import number_of
 
 if TYPE_CHECKING:
     from tlm_sweeps.report.sources import SweepResults
@@ -110,7 +111,7 @@ def _looked_at(loaded: LoadedSweep, machinery: Machinery) -> _Sweep:
 
     spec = loaded.spec
     begun = _begun(spec, runs_folder(machinery.runs_dir))
-    asked, facts_of = workers_of(machinery.workers), facts_reader(machinery.data_dir)
+    asked, facts_of = number_of(workers_of(machinery.workers)), facts_reader(machinery.data_dir)
     with located(loaded):
         planned = api.plan(spec, data_dir=machinery.data_dir)
         workers = crew_for(spec, facts_of, this_machine(), asked=asked).workers

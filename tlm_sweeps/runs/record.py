@@ -35,6 +35,10 @@ class Provenance(BaseModel):
     earlier_commits: tuple[str, ...] = ()
     """Commits that trained the run's first steps, where another one resumed it from a checkpoint."""
 
+    def on(self, processor: str | None) -> Provenance:
+        """The same, computed on another processor; None for this one."""
+        return self if processor is None else self.model_copy(update={"device": processor})
+
     def taken_up(self, by: Provenance, *, resumes: bool) -> Provenance:
         """Where a run comes from once a process trains it: corpus and threads stay the run's own, all else is new.
 

@@ -36,7 +36,7 @@ from tlm_sweeps.search.messages import (
 )
 from tlm_sweeps.search.origins import Origins
 from tlm_sweeps.search.outside import Outside
-from tlm_sweeps.search.pool import Died, Heard, LocalPool
+from tlm_sweeps.search.pool import Died, Heard, Pool
 from tlm_sweeps.search.progress import SweepProgress, picture
 from tlm_sweeps.search.proposals import Proposals
 from tlm_sweeps.search.proposing import Proposer
@@ -62,7 +62,7 @@ class Coordinator:
         self,
         spec: SweepSpec,
         ledger: Ledger,
-        pool: LocalPool,
+        pool: Pool,
         facts_of: FactsOf,
         provenance: Provenance,
         fingerprint: str,
@@ -103,7 +103,6 @@ class Coordinator:
         self._in_flight: dict[str, InFlight] = {}
         self._news: list[Record] = []
         self._outside = Outside()
-        self._losses: list[str] = []
         self._begun = time.monotonic()
         self._recover()
         self._spent_before = ledger.spent_flops()
@@ -111,7 +110,7 @@ class Coordinator:
     def run(self) -> Generator[SweepProgress]:
         """Train until nothing is left to try; a picture of the sweep every moment."""
         try:
-            while self._assign() or self._in_flight:
+            while self._assign() or self._in_flight or not self._pool.present():
                 for worker, report in self._pool.wait(_TICK_SECONDS):
                     self._hear(worker, report)
                 yield self._picture()
@@ -140,7 +139,7 @@ class Coordinator:
         """Give every idle worker a run, or as many as it can train as one; whether there was one to give."""
         given = False
         busy = {run.worker for run in self._in_flight.values()}
-        for worker in sorted(set(range(len(self._pool))) - busy):
+        for worker in sorted(set(self._pool.present()) - busy):
             while (record := self._next_run()) is not None:
                 leased = [run for each in self._stackable(record) if (run := self._lease(worker, each)) is not None]
                 if leased:
@@ -208,8 +207,8 @@ class Coordinator:
 
     def _lease(self, worker: int, record: Record) -> InFlight | None:
         """Lease a run to a worker; None when the pool cannot hold it any more, which ends it."""
-        flops = self._spending.whole(record)
-        lease = self._ledger.start(record.run_id, flops, self._spending.total, _now(), self._provenance)
+        origin = self._provenance.on(self._pool.processor_of(worker))
+        lease = self._ledger.start(record.run_id, self._spending.whole(record), self._spending.total, _now(), origin)
         begun = self._ledger.checkpoint_step(record.run_id)
         if lease is None:
             ending: dict[str, object] = {"state": "infeasible", "reason": "the sweep's total is spent"}
@@ -296,7 +295,7 @@ class Coordinator:
         death = self._ledger.bury(run.lease, run.step, died.how, _now(), self._unsaved(run))
         self._runs.put(record.model_copy(update={"state": "waiting"}))
         if death <= self._retries:
-            self._losses.append(goes_on(record.run_id, died, begun, death, self._retries))
+            self._outside.lost(goes_on(record.run_id, died, begun, death, self._retries))
             return
         spent = self._spending.flops_by(record, run.step).by_name()
         ending = {"state": "failed", "reason": gives_up(died, death), "train_flops": spent}
@@ -427,22 +426,20 @@ class Coordinator:
 
     def _picture(self) -> SweepProgress:
         news, self._news = tuple(self._news), []
-        complaints, self._losses = (*self._losses, *self._outside.complaints()), []
         elapsed, wanted = time.monotonic() - self._begun, self._proposer.trials_wanted()
-        spent = self._ledger.spent_flops() + sum(
-            self._spending.by(run.record, run.step) for run in self._in_flight.values()
-        )
+        running = sorted(self._in_flight.values(), key=lambda each: each.worker)
+        spent = self._ledger.spent_flops() + sum(self._spending.by(run.record, run.step) for run in running)
         return picture(
             self._spec,
             self._runs,
-            running=tuple(each.as_seen() for each in sorted(self._in_flight.values(), key=lambda each: each.worker)),
+            running=tuple(each.as_seen() for each in running),
             trials_wanted=wanted,
             expected_flops=expected_flops(self._spec, self._ledger, self._runs, wanted),
             spent_flops=spent,
             flops_per_second=(spent - self._spent_before) / elapsed if elapsed > 0 else 0.0,
             elapsed_seconds=elapsed,
             news=news,
-            complaints=complaints,
+            complaints=self._outside.complaints(),
             untold=self._outside.untold,
             pool=self._spending.total,
             unbegun=unbegun_in(self._ledger),

@@ -1,4 +1,4 @@
-"""What a coordinator knows of what its runs tell W&B: who is still at it, and what went wrong."""
+"""What a coordinator knows around its runs: who is still telling W&B, and what went wrong there and with workers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tlm_sweeps.search.messages import Complained, Told
 
 
 class Outside:
-    """The tellings of one sweep's runs."""
+    """The tellings of one sweep's runs, and the deaths of its workers."""
 
     def __init__(self) -> None:
         self._telling: dict[str, int] = {}
@@ -32,6 +32,10 @@ class Outside:
         """A worker is gone, with whatever it was telling."""
         self._telling = {run_id: teller for run_id, teller in self._telling.items() if teller != worker}
 
+    def lost(self, how: str) -> None:
+        """A run has lost its worker, which is said each time."""
+        self._fresh.append(how)
+
     def hear(self, report: Complained | Told) -> None:
         """What a worker says of it."""
         if isinstance(report, Told):
@@ -43,6 +47,6 @@ class Outside:
             self._fresh.append(report.complaint)
 
     def complaints(self) -> tuple[str, ...]:
-        """What went wrong since this was last asked; each reason once in a sweep."""
+        """What went wrong since this was last asked; what W&B says, once in a sweep."""
         fresh, self._fresh = tuple(self._fresh), []
         return fresh

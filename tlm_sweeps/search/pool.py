@@ -1,4 +1,4 @@
-"""A pool of warm worker processes on this machine. It moves messages and notices deaths, and decides nothing."""
+"""Pools of workers, and the pool of this machine. They move messages and notice deaths, and decide nothing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Protocol
 
 from tlm_sweeps.search.messages import (
     REPORTS,
@@ -39,6 +40,30 @@ Heard = TakenUp | Advanced | Measured | Checkpointed | Ended | Complained | Told
 """What a worker can be heard of."""
 
 
+class Pool(Protocol):
+    """Workers, wherever they are."""
+
+    def present(self) -> Sequence[int]:
+        """Workers that take orders now, by number."""
+        ...
+
+    def processor_of(self, worker: int) -> str | None:
+        """What a worker computes on, in words; None for a processor of this machine."""
+        ...
+
+    def send(self, worker: int, message: Message) -> None:
+        """Give a worker an order. A worker that has died is noticed by `wait`."""
+        ...
+
+    def wait(self, seconds: float) -> Sequence[tuple[int, Heard]]:
+        """What the workers say within a time; as soon as one says something."""
+        ...
+
+    def close(self) -> None:
+        """Hang up; workers leave by themselves, and are ended when they do not."""
+        ...
+
+
 @dataclass
 class _Worker:
     number: int
@@ -64,6 +89,14 @@ class LocalPool:
 
     def __len__(self) -> int:
         return len(self._workers)
+
+    def present(self) -> Sequence[int]:
+        """All of them: what is sent to one that is still starting waits in its pipe."""
+        return range(len(self._workers))
+
+    def processor_of(self, worker: int) -> str | None:
+        """See `Pool.processor_of`."""
+        assert 0 <= worker < len(self)
 
     def send(self, worker: int, message: Message) -> None:
         """Give a worker an order. A worker that has died is noticed by `wait`."""

@@ -11,7 +11,7 @@ from tlm_sweeps.compute.matching import Matched
 from tlm_sweeps.compute.planning import FactsOf, baseline_settings, corners, draws, plan_trial
 from tlm_sweeps.runs.ledger import Ledger
 from tlm_sweeps.search.messages import Probed, ProbeOrder
-from tlm_sweeps.search.pool import Died, LocalPool
+from tlm_sweeps.search.pool import Died, Pool
 from tlm_sweeps.spec.sweep import SweepSpec
 
 _LOG = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ _LOOKED_AT = 20
 _PATIENCE_SECONDS = 120.0
 
 
-def with_precision(spec: SweepSpec, ledger: Ledger, pool: LocalPool, facts_of: FactsOf, device: str) -> SweepSpec:
+def with_precision(spec: SweepSpec, ledger: Ledger, pool: Pool, facts_of: FactsOf, device: str) -> SweepSpec:
     """The spec with `auto` replaced by what this sweep computes in, found out now if it was not before.
 
     A probe that fails is no reason to stop: it is said, and fp32 it is.
@@ -42,13 +42,13 @@ def computing_in(spec: SweepSpec, precision: str) -> SweepSpec:
     return spec.model_copy(update={"experiment": spec.experiment.model_copy(update={"training": training})})
 
 
-def _probed(spec: SweepSpec, pool: LocalPool, facts_of: FactsOf, device: str) -> dict[str, Any]:
+def _probed(spec: SweepSpec, pool: Pool, facts_of: FactsOf, device: str) -> dict[str, Any]:
     matched = _dearest_step(spec, facts_of)
     if matched is None:  # what is feasible is rare
         return {"precision": "fp32", "seconds_per_step": {}}
     steps = matched.steps
     pool.send(
-        0,
+        pool.present()[0],
         ProbeOrder(
             experiment=matched.experiment,
             seed=0,
@@ -65,7 +65,7 @@ def _probed(spec: SweepSpec, pool: LocalPool, facts_of: FactsOf, device: str) ->
     return {"precision": precision, "seconds_per_step": found.seconds}
 
 
-def _answer(pool: LocalPool) -> Probed:
+def _answer(pool: Pool) -> Probed:
     patience = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < patience:
         for _, report in pool.wait(1.0):

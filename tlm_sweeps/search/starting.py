@@ -20,7 +20,7 @@ from typing import Protocol
 
 LEAVING_SECONDS = 15.0
 """How long a worker may take to leave once its line is cut; more than a tracker's last words take."""
-_THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 """Read when numpy and torch are imported: a worker raises its own number for a run that may use more. Threads that
 wait for each other sleep: those that spin make a step many times slower as soon as something else wants a core."""
 
@@ -162,7 +162,7 @@ def _begun(module: str, handle: int, log: Path, data_dir: Path | None) -> subpro
             stderr=file,
             pass_fds=[handle],
             start_new_session=True,  # a Ctrl-C in the terminal is the coordinator's alone
-            env=os.environ | _THREADS,
+            env=os.environ | THREADS,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tlm_sweeps.compute.crew import Crew, crew_for
 from tlm_sweeps.compute.feasibility import ensure_feasible
 from tlm_sweeps.compute.gpus import gpus
 from tlm_sweeps.compute.machine import this_machine
-from tlm_sweeps.compute.planning import FactsOf
+from tlm_sweeps.compute.planning import FactsOf, seeds_of, trials_wanted
 from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs import provenance
@@ -26,6 +26,9 @@ from tlm_sweeps.search.growing import add_missing_runs, ensure_seeds_fit
 from tlm_sweeps.search.pool import LocalPool
 from tlm_sweeps.search.pooling import ensure_pool, ensure_total, kept_pool, pool_of
 from tlm_sweeps.search.progress import SweepProgress
+from tlm_sweeps.search.ray_cluster import Cluster, joined
+from tlm_sweeps.search.ray_pool import Wanted, computes_on_gpus, ray_pool
+from tlm_sweeps.search.remote_asking import OnRay, Workers, number_of
 from tlm_sweeps.search.resolving import ensure_resolved
 from tlm_sweeps.search.settling import with_precision
 from tlm_sweeps.search.spending import foresight
@@ -43,7 +46,7 @@ def sweep(
     runs: Path,
     *,
     data_dir: Path | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
     device: Asked = "auto",
     stack: int | None = None,
     argv: tuple[str, ...] = (),
@@ -55,7 +58,7 @@ def sweep(
         spec: what to run.
         runs: folder of all sweeps; this one lives in `runs/<name>`.
         data_dir: where named corpora are looked for first.
-        workers: worker processes; by default as many as `crew_of` finds sensible.
+        workers: worker processes; by default as many as `crew_of` finds sensible. Or on a Ray cluster.
         device: where to compute; `auto`: on the GPUs if there are any.
         stack: most runs of one shape that a worker trains as one; by default 8 on a GPU, and 1 on a CPU, where it
             does not pay.
@@ -67,23 +70,26 @@ def sweep(
 
     Raises:
         InputError: before anything is written, when the sweep cannot run or changed under the same name.
+        RunError: no worker starts (any more).
     """
     folder = sweep_folder(runs, spec.name)
     ensure_not_launched(folder)
     checkpoint_seconds()
     facts_of = facts_reader(data_dir)
-    where = devices(device)
-    on_gpus = where != ("cpu",)
     ensure_feasible(spec, facts_of)
     ensure_resolved(spec, folder, facts_of)
     ensure_pool(spec, shared, runs, facts_of)
     pool_flops = pool_of(spec, shared, runs)
-    crew = crew_of(spec, facts_of, workers, on_gpus=on_gpus)
-    with writing(folder) as ledger:
+    with ExitStack() as leaving:
+        cluster = leaving.enter_context(joined()) if isinstance(workers, OnRay) else None
+        where = _devices_of(cluster, device)
+        on_gpus = where != ("cpu",)
+        crew = crew_of(spec, facts_of, number_of(workers), on_gpus=on_gpus and cluster is None)
+        ledger = leaving.enter_context(writing(folder))
         _ensure_same(spec, ledger, facts_of)
         ensure_seeds_fit(spec, ledger, facts_of, pool_flops)
         origin = provenance.capture(argv, crew.threads)
-        if on_gpus:
+        if on_gpus and cluster is None:
             origin = origin.model_copy(update={"device": ", ".join(sorted({gpu.name for gpu in gpus()}))})
         ledger.set_meta(
             {
@@ -97,13 +103,19 @@ def sweep(
             }
         )
         keep_unbegun(ledger, None)
-        with closing(LocalPool(crew.workers, folder, data_dir)) as pool:
-            settled = with_precision(spec, ledger, pool, facts_of, where[0])
-            add_missing_runs(settled, ledger, facts_of, origin)
-            stacking = Stacking(stack or (STACK if on_gpus else 1), room_on_gpus() if on_gpus else None)
-            yield from Coordinator(
-                settled, ledger, pool, facts_of, origin, identity(spec), where, stacking, pool_flops=pool_flops
-            ).run()
+        if isinstance(workers, OnRay) and cluster is not None:
+            wanted = Wanted(_no_more_than_runs(workers, spec), crew.threads, on_gpus)
+            pool = leaving.enter_context(ray_pool(cluster, wanted, spec, facts_of, folder, data_dir, origin))
+            room = pool.room_bytes()
+        else:
+            pool = leaving.enter_context(closing(LocalPool(crew.workers, folder, data_dir)))
+            room = room_on_gpus() if on_gpus else None
+        settled = with_precision(spec, ledger, pool, facts_of, where[0])
+        add_missing_runs(settled, ledger, facts_of, origin)
+        stacking = Stacking(stack or (STACK if on_gpus else 1), room)
+        yield from Coordinator(
+            settled, ledger, pool, facts_of, origin, identity(spec), where, stacking, pool_flops=pool_flops
+        ).run()
 
 
 def ensure_startable(loaded: LoadedSweep, runs: Path, facts_of: FactsOf, within: LoadedSweep | None = None) -> None:
@@ -142,6 +154,20 @@ def in_startable_order(
         for each in (*spec.links, spec):
             ensure_startable(each, runs, facts_of, within=spec)
     return in_order(spec)
+
+
+def _devices_of(cluster: Cluster | None, device: Asked) -> tuple[str, ...]:
+    """As torch names them in workers; on a cluster each sees its own GPU alone."""
+    if cluster is None:
+        return devices(device)
+    return ("cuda",) if computes_on_gpus(cluster, device) else ("cpu",)
+
+
+def _no_more_than_runs(asked: OnRay, spec: SweepSpec) -> OnRay:
+    """A worker without a run would keep a core from others."""
+    trials = trials_wanted(spec)
+    runs = None if trials is None else trials * len(seeds_of(spec))
+    return OnRay(min((each for each in (asked.most, runs) if each is not None), default=None))
 
 
 def crew_of(spec: SweepSpec, facts_of: FactsOf, workers: int | None, *, on_gpus: bool = False) -> Crew:

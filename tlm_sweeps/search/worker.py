@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import assert_never
+from typing import Protocol, assert_never
 
 import torch
 
@@ -50,6 +50,22 @@ _PRUNED = "stopped by the pruner"
 _STOPPED = "stopped from W&B"
 
 
+class Line(Protocol):
+    """A worker's end of the conversation, as `multiprocessing.connection.Connection` has it."""
+
+    def send_bytes(self, report: bytes, /) -> None:
+        """Report."""
+        ...
+
+    def recv_bytes(self) -> bytes:
+        """The next order, waited for; EOFError when none will come."""
+        ...
+
+    def poll(self) -> bool:
+        """Whether there is something to receive, if only the end."""
+        ...
+
+
 class Paused(Exception):
     """The coordinator asked for a pause, and the checkpoints are on disk."""
 
@@ -57,7 +73,7 @@ class Paused(Exception):
 class Worker:
     """One end of the conversation, with the texts it has opened."""
 
-    def __init__(self, connection: Connection, data_dir: Path | None) -> None:
+    def __init__(self, connection: Line, data_dir: Path | None) -> None:
         self._connection = connection
         self._data_dir = data_dir
         self._texts: dict[str, Text] = {}
