@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.studies.tiny_runs import committees_of, scaled_study
+from tests.studies.tiny_runs import SPECS, committees_of, scaled_study
 from tlm_sweeps.cli.study_committees import committees_formed
 from tlm_sweeps.studies.kept import keep
 from tlm_sweeps.studies.kept_committees import keep_committee
@@ -103,6 +103,14 @@ def test_a_run_that_began_with_others_weights_is_not_made_again_alone(tlm: Tlm, 
     refused = tlm("reproduce", STUDY, "--from", kept, "--again", "tiny-scaled-ag-news-members-0001-s0")
     assert refused.code == 2
     assert "began with the weights of" in refused.err
+
+
+@pytest.mark.parametrize("file", ["full.yaml", "full-fewrel.yaml"])
+def test_a_plan_at_full_size_without_its_text_is_one_clear_message(tlm: Tlm, file: str):
+    refused = tlm("plan", SPECS / file, "--json")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.count("the corpus 'wikipedia-subset' is not in") == 1
+    assert "by --data-dir or TLM_DATA" in refused.err
 
 
 def test_a_damaged_committee_is_one_clear_message(tlm: Tlm, kept: Path):
