@@ -121,7 +121,7 @@ def told(trained: Trained, capfd: pytest.CaptureFixture[str]) -> Told:
         source = trained.kept if kept else None
         sweeps = api.study_sweeps(trained.study, kept=source, runs_dir=trained.runs)
         place = None if kept else trained.kept / NAME
-        telling = Telling(source, trained.runs, place, None, True, ("tlm-sweeps", "reproduce"), times_again)
+        telling = Telling(source, trained.runs, place, None, None, True, ("tlm-sweeps", "reproduce"), times_again)
         tell_tiny(trained.study, sweeps, seeds, telling)
         return json.loads(capfd.readouterr().out)
 
