@@ -208,6 +208,14 @@ def test_no_member_sits_in_two_committees():
     assert set(taken.values()) == {1}
 
 
+def test_two_runs_of_one_seed_seat_no_committee():
+    sweeps = scaled_study(gaining(ALIKE))
+    members = sweeps["tiny-scaled-fewrel-members"]
+    twice = replace(members, records=(*members.records, members.records[-1].model_copy(update={"run_id": "again"})))
+    with pytest.raises(InputError, match="again are of one seed"):
+        seats(sweeps | {members.spec.name: twice})
+
+
 @pytest.mark.parametrize("flops", [500_000, 2_000_000])
 def test_b4_needs_equal_pre_training(flops: int):
     """Cheaper members are not equal either."""

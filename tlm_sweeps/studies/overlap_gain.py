@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _HEIGHT, _WIDTH = 520, 900
 """CSS pixels of the picture."""
+_SMALLEST = 7
+"""CSS pixels of the mark of the fewest passages."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def draw_overlap_gain(sweeps: Mapping[str, SweepResults]) -> list[Drawn]:
             largest = max(points, key=lambda point: point.gain.mean)
             title = f"What pre-training brings against the overlap of tokens, {words} (scaled)"
             said = (
-                f"A line a task, from the fewest passages to the most. The largest mean gain is "
+                f"A line a task, and the larger a mark, the more passages. The largest mean gain is "
                 f"{100 * largest.gain.mean:.1f} points: {largest.task} after {largest.passages:,} passages."
             )
             drawn.append(Drawn(measure.replace("_", "-"), title, said, gain_figure(sweeps, measure)))
@@ -122,7 +124,7 @@ def _trace(points: list[GainPoint], color: str) -> go.Scatter:
         text=[f"{point.passages:,} passages" for point in points],
         mode="lines+markers",
         line={"color": color, "width": 2.5},
-        marker={"size": 10},
+        marker={"size": [_SMALLEST + 4 * SIZES.index(point.passages) for point in points]},
         name=points[0].task,
     )
 

@@ -24,7 +24,7 @@ RECORDS = f"records/{TINY.name}"
 _COMMAND = f"tlm-sweeps reproduce {TINY.name} --from records --findings {PAGE}"
 _PICTURE = """\
 ![Scaled: what pre-training brings a deep encoder on each task against the overlap of the task's tokens with the
-pre-training passages, mean and 95 % interval over seeds](docs/overlap-gain.png)"""
+pre-training passages, mean and 95 % interval over seeds, larger marks after more passages](docs/overlap-gain.png)"""
 _LIMITS = (
     "Every number is scaled: nothing is said of BERT-6 at width 768, of 90,000 articles or of 50 epochs.",
     "The study's accuracies could not be read: claims are tested, numbers are not compared.",
