@@ -17,7 +17,11 @@ from tlm_sweeps.studies.tiny_evidence import Accuracies, accuracies, shared_text
 from tlm_sweeps.studies.tiny_latency import ARRANGEMENTS, relative_latency
 from tlm_sweeps.studies.tiny_published import MODELS
 
-SIZE = "width 128, 64 positions, 8,192 pieces, three passes over at most 20,000 passages"
+SIZE = (
+    "width 128, 64 positions, 8,192 pieces, three passes over at most 20,000 passages, "
+    "or as many FLOPs over fewer where FLOPs are equal"
+)
+"""Of the study's models and text."""
 SCALE = f"scaled: {SIZE}"
 
 

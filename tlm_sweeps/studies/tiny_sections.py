@@ -14,6 +14,7 @@ from tlm_sweeps.studies.tiny import TinyReproduction
 from tlm_sweeps.studies.tiny_arms import SIZES, TASKS, deep, deep_random, shallow, shallow_random
 from tlm_sweeps.studies.tiny_claims import OVERLAPS
 from tlm_sweeps.studies.tiny_committee_tables import committee_table, latency_table
+from tlm_sweeps.studies.tiny_document import SIZE
 from tlm_sweeps.studies.tiny_evidence import Accuracies, accuracies
 from tlm_sweeps.studies.tiny_published import MODELS
 from tlm_sweeps.studies.wording import NOTHING, join, p_in_words, seeds_in_words, sentence
@@ -30,9 +31,8 @@ def sections(found: TinyReproduction) -> tuple[Section, ...]:
         InputError: when two runs of one seed answer to an arm.
     """
     tables = (_accuracy_table(found), committee_table(found.committees), latency_table(found.committees))
-    said = ("All numbers are of the scaled study: width 128, 64 positions, 8,192 pieces, three passes",)
-    names = found.study.sweeps
-    below = Section("What the claims rest on (scaled)", tuple(map(sentence, said)), _with_rows(tables), names)
+    said = (f"All numbers are of the scaled study: {SIZE}.",)
+    below = Section("What the claims rest on (scaled)", said, _with_rows(tables), found.study.sweeps)
     return (*(_claim_section(each) for each in found.answers), below, _sizes())
 
 
