@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.studies.tiny_runs import committees_of, scaled_study
+from tests.studies.tiny_runs import SPECS, committees_of, scaled_study
 from tlm_sweeps.cli.study_committees import committees_formed
-from tlm_sweeps.studies.kept import keep
-from tlm_sweeps.studies.kept_committees import keep_committee
-from tlm_sweeps.studies.tiny import TINY
+from tlm_sweeps.studies.kept import keep, read_kept
+from tlm_sweeps.studies.kept_committees import keep_committee, read_committees
+from tlm_sweeps.studies.tiny import TINY, reproduce_tiny
+from tlm_sweeps.studies.tiny_findings import tiny_findings
 
 Tlm = Callable[..., Any]
 STUDY = "tiny-language-models"
@@ -83,6 +84,7 @@ def test_findings_are_written_from_the_records(tlm: Tlm, kept: Path, tmp_path: P
     text = page.read_text()
     assert "## In short" in text
     assert "| shallow | **holds** |" in text
+    assert text == tiny_findings(reproduce_tiny(TINY, read_kept(kept / STUDY), read_committees(kept / STUDY)))
 
 
 def test_times_are_taken_anew_only_where_runs_are(tlm: Tlm, kept: Path):
@@ -93,16 +95,32 @@ def test_times_are_taken_anew_only_where_runs_are(tlm: Tlm, kept: Path):
     assert "architecture-tradeoffs has no committees to time" in refused.err
 
 
-def test_a_page_that_there_is_not_is_refused(tlm: Tlm, kept: Path):
-    refused = tlm("reproduce", STUDY, "--from", kept, "--html", "page.html")
+def test_times_are_not_taken_anew_for_a_claim_that_has_none(tlm: Tlm):
+    refused = tlm("reproduce", STUDY, "--no-train", "--table", "B1", "--again-latency")
     assert refused.code == 2
-    assert "no HTML page" in refused.err
+    assert "--again-latency means nothing without B4" in refused.err
+
+
+def test_the_html_page_has_the_claims_that_are_asked_for(tlm: Tlm, kept: Path, tmp_path: Path):
+    told = tlm("reproduce", STUDY, "--from", kept, "--table", "B3", "--html", tmp_path / "b3.html")
+    assert (told.code, told.err.splitlines()[-1]) == (0, f"report: {tmp_path / 'b3.html'}")
+    page = (tmp_path / "b3.html").read_text()
+    assert "B3, distinct tokens: not shown (scaled)" in page
+    assert "B1, deep" not in page
 
 
 def test_a_run_that_began_with_others_weights_is_not_made_again_alone(tlm: Tlm, kept: Path):
     refused = tlm("reproduce", STUDY, "--from", kept, "--again", "tiny-scaled-ag-news-members-0001-s0")
     assert refused.code == 2
     assert "began with the weights of" in refused.err
+
+
+@pytest.mark.parametrize("file", ["full.yaml", "full-fewrel.yaml"])
+def test_a_plan_at_full_size_without_its_text_is_one_clear_message(tlm: Tlm, file: str):
+    refused = tlm("plan", SPECS / file, "--json")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.count("the corpus 'wikipedia-subset' is not in") == 1
+    assert "by --data-dir or TLM_DATA" in refused.err
 
 
 def test_a_damaged_committee_is_one_clear_message(tlm: Tlm, kept: Path):

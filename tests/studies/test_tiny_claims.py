@@ -208,6 +208,14 @@ def test_no_member_sits_in_two_committees():
     assert set(taken.values()) == {1}
 
 
+def test_two_runs_of_one_seed_seat_no_committee():
+    sweeps = scaled_study(gaining(ALIKE))
+    members = sweeps["tiny-scaled-fewrel-members"]
+    twice = replace(members, records=(*members.records, members.records[-1].model_copy(update={"run_id": "again"})))
+    with pytest.raises(InputError, match="again are of one seed"):
+        seats(sweeps | {members.spec.name: twice})
+
+
 @pytest.mark.parametrize("flops", [500_000, 2_000_000])
 def test_b4_needs_equal_pre_training(flops: int):
     """Cheaper members are not equal either."""
@@ -301,9 +309,9 @@ def test_numbers_of_the_tables_are_those_that_were_planted():
         for row in table.rows[1:2]
         if {"errors removed, %", "deep, ms, batch 1"} & set(columns)
     )
-    assert (told["model"], told["gain, points"], told["distinct tokens"]) == (
+    assert (told["model"], told["gain, points, 95 %"], told["overlap, distinct tokens"]) == (
         "deep, 1,250 passages",
-        "+10.02",
+        "+10.02 (+9.70 to +10.33)",
         "0.9000",
     )
     assert (told["steps"], told["epochs"], told["train NLL"]) == ("320", "6.4", "1.250")

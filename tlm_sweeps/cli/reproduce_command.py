@@ -11,7 +11,13 @@ import typer
 
 from tlm_sweeps.cli.machinery import Machinery
 from tlm_sweeps.cli.options import DataDir, Device, Json, RunsDir, Stack, Workers
-from tlm_sweeps.cli.reproduce_options import ensure_consistent, ensure_own_page, ensure_writable_files, options_given
+from tlm_sweeps.cli.reproduce_options import (
+    ensure_consistent,
+    ensure_own_page,
+    ensure_timed,
+    ensure_writable_files,
+    options_given,
+)
 from tlm_sweeps.cli.reproduce_tiny import Telling, tell_tiny
 from tlm_sweeps.cli.study_keeping import folder_for, keep_all
 from tlm_sweeps.cli.study_training import train_again, train_missing
@@ -58,7 +64,11 @@ To = Annotated[
 ]
 Html = Annotated[
     Path | None,
-    typer.Option("--html", metavar="FILE", help="Default: reproduction.html in the runs folder; with --from, none."),
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        help="Default: reproduction.html, or tiny-reproduction.html, in the runs folder; with --from, none.",
+    ),
 ]
 Findings = Annotated[
     Path | None,
@@ -120,6 +130,7 @@ def reproduce(
 
     chosen = study_of(study, table or ())
     ensure_consistent(study, options_given(context))
+    ensure_timed([answer.key for answer in chosen.answers], again_latency=again_latency)
     ensure_writable_files({"--html": html, "--findings": findings})
     ensure_own_page(findings, study)
     machinery = Machinery(workers, device, stack, runs_dir, data_dir)
@@ -137,10 +148,11 @@ def reproduce(
     own = _own(chosen, sweeps)
     if place is not None:
         keep_all(own.values(), place)
+    page = html if html or from_ else _page(study, runs_dir)
     if chosen.name != TINY.name:
-        _tell(chosen, sweeps, seeds, json=json, html=html if html or from_ else _page(runs_dir), findings=findings)
+        _tell(chosen, sweeps, seeds, json=json, html=page, findings=findings)
     else:
-        telling = Telling(from_, runs_folder(runs_dir), place, findings, json, context.obj or (), again_latency)
+        telling = Telling(from_, runs_folder(runs_dir), place, page, findings, json, context.obj or (), again_latency)
         tell_tiny(chosen, sweeps, seeds, telling)
     if _say_failures(own.values()) and trains:
         raise typer.Exit(1)
@@ -151,10 +163,11 @@ def _own(study: Study, sweeps: Mapping[str, SweepResults]) -> dict[str, SweepRes
     return {name: sweeps[name] for name in study.sweeps if name in sweeps}
 
 
-def _page(runs_dir: Path | None) -> Path:
+def _page(study: str, runs_dir: Path | None) -> Path:
     from tlm_sweeps.runs.folders import runs_folder
+    from tlm_sweeps.studies.tiny import TINY
 
-    return runs_folder(runs_dir) / "reproduction.html"
+    return runs_folder(runs_dir) / ("tiny-reproduction.html" if study == TINY.name else "reproduction.html")
 
 
 def _ensure_any(study: Study, sweeps: Mapping[str, SweepResults], runs_dir: Path | None) -> None:

@@ -17,8 +17,10 @@ _COMMAND = re.compile(r"tlm-sweeps reproduce (\S+) --from")
 _HEAD = 2_000
 """Characters of a page that its command stands in."""
 _NO_TRAINING = "where nothing is trained"
-_WITH_PAGE = frozenset({"architecture-tradeoffs"})
-"""Studies with an HTML page: it shows published rows."""
+_WITH_COMMITTEES = frozenset({"tiny-language-models"})
+"""Studies that time something."""
+_TIMED = "B4"
+"""The claim that does."""
 _MEANINGLESS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "--again",
@@ -52,10 +54,7 @@ def ensure_consistent(study: str, given: Collection[str]) -> None:
     for option, what, meaningless in _MEANINGLESS:
         if option in given and not (what == _NO_TRAINING and "--again" in given):
             _ensure_none(option, what, [name for name in meaningless if name in given])
-    if "--html" in given and study not in _WITH_PAGE:
-        hint = "leave out --html; `--findings FILE` with --from writes a page of Markdown"
-        raise InputError(f"{study} has no HTML page", place="--html", hint=hint)
-    if "--again-latency" in given and study in _WITH_PAGE:
+    if "--again-latency" in given and study not in _WITH_COMMITTEES:
         raise InputError(f"{study} has no committees to time", place="--again-latency", hint="leave it out")
     if "--findings" in given and "--from" not in given:
         raise InputError(
@@ -63,6 +62,21 @@ def ensure_consistent(study: str, given: Collection[str]) -> None:
             place="--findings",
             hint=f"keep them with `--to FOLDER`, then `tlm-sweeps reproduce {study} --from FOLDER --findings FILE`",
         )
+
+
+def ensure_timed(keys: Collection[str], *, again_latency: bool) -> None:
+    """Refuse to time anew where nothing that is asked for is timed.
+
+    Args:
+        keys: of the claims that are asked for.
+        again_latency: the option.
+
+    Raises:
+        InputError: the claim on committees is not among them.
+    """
+    if again_latency and _TIMED not in keys:
+        message = f"--again-latency means nothing without {_TIMED}, the claim on committees"
+        raise InputError(message, place="--table", hint=f"add `--table {_TIMED}`, or leave out --again-latency")
 
 
 def ensure_writable_files(paths: Mapping[str, Path | None]) -> None:

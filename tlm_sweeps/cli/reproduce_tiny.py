@@ -22,6 +22,7 @@ class Telling:
     runs: Path
     keep_in: Path | None
     """The study's own folder of records, to be filled."""
+    html: Path | None
     findings: Path | None
     json: bool
     argv: tuple[str, ...]
@@ -42,6 +43,7 @@ def tell_tiny(study: Study, sweeps: Mapping[str, SweepResults], seeds: int | Non
     from tlm_sweeps.studies.tiny_committee_claim import B4
     from tlm_sweeps.studies.tiny_document import tiny_document
     from tlm_sweeps.studies.tiny_findings import write_tiny_findings
+    from tlm_sweeps.studies.tiny_page import write_tiny_page
     from tlm_sweeps.studies.tiny_sections import sections
 
     documents: tuple[CommitteeDocument, ...] = ()
@@ -62,6 +64,8 @@ def tell_tiny(study: Study, sweeps: Mapping[str, SweepResults], seeds: int | Non
         write_json(tiny_document(found))
     else:
         show(sections_view(sections(found), out()))
+    if telling.html is not None:
+        say(f"report: {write_tiny_page(found, telling.html)}")
     if telling.findings is not None:
         whole = reproduce_tiny(_whole(study), sweeps, documents, seeds)
         say(f"findings: {write_tiny_findings(whole, telling.findings)}")

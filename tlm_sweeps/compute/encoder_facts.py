@@ -73,3 +73,5 @@ class TaskFacts:
     """Validation examples whose very text is in train too; None where an older version kept the set."""
     n_test_in_valid: int | None = None
     """Test examples whose very text is among the validation examples too; likewise."""
+    n_test_in_passages: int | None = None
+    """Test examples whose text, as a model reads it, stands whole in one of these passages of train; likewise."""

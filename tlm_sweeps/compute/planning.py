@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -114,7 +114,16 @@ def plan_sweep(spec: SweepSpec, facts_of: FactsOf, *, sample: int = 50, machine:
     plan_one = _planner(spec, facts_of, _cost_reader(machine or Machine()))
     with without_collecting():
         trials = tuple(plan_one(each, name) for name, each in settings)
+    _ensure_corpus(trials)
     return SweepPlan(trials, whole, seeds_of(spec))
+
+
+def _ensure_corpus(trials: Sequence[PlannedTrial]) -> None:
+    """Say once, with its hint, that the corpus is missing on which every setting rests."""
+    problems = {trial.problem for trial in trials}
+    missing = problems.pop() if len(problems) == 1 else None
+    if missing is not None and missing.place.startswith("experiment.corpus"):
+        raise InputError(missing.message, place=missing.place, hint=missing.hint)
 
 
 def ensure_text(spec: SweepSpec, facts_of: FactsOf) -> None:

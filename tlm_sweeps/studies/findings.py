@@ -15,6 +15,7 @@ from tlm_sweeps.studies.losses import losses
 from tlm_sweeps.studies.question_sections import question_section
 from tlm_sweeps.studies.reproduction import RULE, CellResult, Reproduction, reproduce
 from tlm_sweeps.studies.sections import Section, claim_section
+from tlm_sweeps.studies.tiny_findings import PAGE as TINY_PAGE
 from tlm_sweeps.studies.tradeoffs import TRADEOFFS
 from tlm_sweeps.studies.tradeoffs_claims import CLAIMS
 from tlm_sweeps.studies.tradeoffs_questions import QUESTIONS
@@ -98,7 +99,8 @@ def _head() -> str:
         "to them. The [rules](docs/decisions/0014-claims.md) were written down before any contrast was computed: "
         "differences are paired over seeds, in nats per target, positive where the first of a pair is better, "
         "with their own 95 % interval; p is of a paired t-test, corrected by Holm over what "
-        "is asked together; below three seeds nothing is judged."
+        "is asked together; below three seeds nothing is judged. "
+        f"The second study, scaled, has a [page of its own]({TINY_PAGE})."
     )
 
 

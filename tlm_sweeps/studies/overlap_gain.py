@@ -1,6 +1,7 @@
 """The picture of claim B3: what pre-training brings on each task against the overlap of the tokens.
 
-`python -m tlm_sweeps.studies.overlap_gain RECORDS overlap.html` writes it as a page that opens from disk.
+`docs/overlap-gain.png` is a photograph of what `python -m tlm_sweeps.studies.overlap_gain RECORDS overlap-gain.html`
+writes (CONTRIBUTING.md has the whole command).
 """
 
 from __future__ import annotations
@@ -13,16 +14,22 @@ from typing import TYPE_CHECKING
 
 from tlm_sweeps.report.certainty import Estimate
 from tlm_sweeps.report.sources import SweepResults
+from tlm_sweeps.studies.admitting import admit
 from tlm_sweeps.studies.kept import read_kept
 from tlm_sweeps.studies.tiny_arms import SIZES, TASKS, deep, deep_random
 from tlm_sweeps.studies.tiny_claims import OVERLAPS, OverlapMeasure, gain
 from tlm_sweeps.studies.tiny_evidence import accuracies
+from tlm_sweeps.studies.tiny_specs import IDENTITIES
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from tlm_sweeps.report.figures.theme import Drawn
+
 _HEIGHT, _WIDTH = 520, 900
 """CSS pixels of the picture."""
+_SMALLEST = 7
+"""CSS pixels of the mark of the fewest passages."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,39 @@ def gain_figure(sweeps: Mapping[str, SweepResults], measure: OverlapMeasure) -> 
     return figure
 
 
+def draw_overlap_gain(sweeps: Mapping[str, SweepResults]) -> list[Drawn]:
+    """The pictures for a page, one for each measure of overlap; none where no gain is measured.
+
+    Raises:
+        InputError: when two runs of one seed answer to an arm.
+    """
+    from tlm_sweeps.report.figures.theme import Drawn
+
+    drawn = []
+    for measure, words in OVERLAPS.items():
+        if points := gain_points(sweeps, measure):
+            largest = max(points, key=lambda point: point.gain.mean)
+            title = f"What pre-training brings against the overlap of tokens, {words} (scaled)"
+            said = (
+                f"A line a task, and the larger a mark, the more passages. The largest mean gain is "
+                f"{100 * largest.gain.mean:.1f} points: {largest.task} after {largest.passages:,} passages."
+            )
+            drawn.append(Drawn(measure.replace("_", "-"), title, said, gain_figure(sweeps, measure)))
+    return drawn
+
+
+def write_overlap_gain(sweeps: Mapping[str, SweepResults], path: Path) -> Path:
+    """Write the picture of the frequency-weighted overlap as one HTML file that opens from disk, to be photographed.
+
+    Raises:
+        InputError: when two runs of one seed answer to an arm.
+        ValueError: when no gain is measured.
+    """
+    figure = gain_figure(sweeps, "common_mass")
+    figure.write_html(path, include_plotlyjs=True, config={"displayModeBar": False})
+    return path
+
+
 def _trace(points: list[GainPoint], color: str) -> go.Scatter:
     import plotly.graph_objects as go
 
@@ -84,11 +124,10 @@ def _trace(points: list[GainPoint], color: str) -> go.Scatter:
         text=[f"{point.passages:,} passages" for point in points],
         mode="lines+markers",
         line={"color": color, "width": 2.5},
-        marker={"size": 10},
+        marker={"size": [_SMALLEST + 4 * SIZES.index(point.passages) for point in points]},
         name=points[0].task,
     )
 
 
 if __name__ == "__main__":
-    drawn = gain_figure(read_kept(Path(sys.argv[1])), "common_mass")
-    drawn.write_html(Path(sys.argv[2]), include_plotlyjs=True, config={"displayModeBar": False})
+    write_overlap_gain(admit(IDENTITIES, read_kept(Path(sys.argv[1]))), Path(sys.argv[2]))

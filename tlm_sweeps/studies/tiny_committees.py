@@ -14,7 +14,7 @@ from tlm_sweeps.compute.planning import seeds_of
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.runs.record import Record
-from tlm_sweeps.studies.arms import records_of
+from tlm_sweeps.studies.sides import measure
 from tlm_sweeps.studies.tiny_arms import MEMBERS, TASKS, Task, deep, shallow
 from tlm_sweeps.studies.wording import join
 
@@ -50,11 +50,13 @@ def seats(sweeps: Sweeps) -> tuple[Seats, ...]:
     """The committees that the complete runs make, task by task.
 
     Raises:
-        ValueError: two runs of one seed answer to an arm.
+        InputError: two runs of one seed answer to an arm.
     """
     found = []
     for task in TASKS:
-        members, deeps = records_of(shallow(task), sweeps), records_of(deep(task), sweeps)
+        members, deeps = (
+            {record.seed: record for record in measure(arm(task), sweeps).records} for arm in (shallow, deep)
+        )
         for replicate, record in deeps.items():
             wanted = [members.get(seed) for seed in _seeds(replicate)]
             there = tuple(each for each in wanted if each is not None)
@@ -67,8 +69,8 @@ def seated(documents: Iterable[CommitteeDocument], sweeps: Sweeps) -> tuple[Seat
     """The documents that are of the study's committees; others, and those of runs made since, are left out.
 
     Raises:
-        InputError: two documents are of one committee, with times of their own each.
-        ValueError: two runs of one seed answer to an arm.
+        InputError: two documents are of one committee, with times of their own each; two runs of one seed answer to an
+            arm.
     """
     by_runs: dict[object, list[CommitteeDocument]] = defaultdict(list)
     for document in documents:

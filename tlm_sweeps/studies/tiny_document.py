@@ -13,11 +13,16 @@ from tlm_sweeps.studies.tiny_arms import SIZES, TASKS, Task, deep, deep_random, 
 from tlm_sweeps.studies.tiny_claims import OVERLAPS
 from tlm_sweeps.studies.tiny_committee_claim import lead_of, relative_pretraining
 from tlm_sweeps.studies.tiny_committees import Seated
-from tlm_sweeps.studies.tiny_evidence import Accuracies, accuracies
+from tlm_sweeps.studies.tiny_evidence import Accuracies, accuracies, shared_texts
 from tlm_sweeps.studies.tiny_latency import ARRANGEMENTS, relative_latency
 from tlm_sweeps.studies.tiny_published import MODELS
 
-SCALE = "scaled: width 128, 64 positions, 8,192 pieces, three passes over at most 20,000 passages"
+SIZE = (
+    "width 128, 64 positions, 8,192 pieces, three passes over at most 20,000 passages, "
+    "or as many FLOPs over fewer where FLOPs are equal"
+)
+"""Of the study's models and text."""
+SCALE = f"scaled: {SIZE}"
 
 
 def tiny_document(found: TinyReproduction) -> dict[str, Any]:
@@ -82,7 +87,8 @@ def _judged(judged: Judged) -> dict[str, Any]:
 def _task(task: Task, found: TinyReproduction) -> dict[str, Any]:
     arms = [random(task) for random in (deep_random, shallow_random)]
     arms += [arm_of(task, size) for arm_of in (deep, shallow) for size in SIZES]
-    return {"task": task.name, "encoders": [_encoder(accuracies(arm, found.sweeps)) for arm in arms]}
+    encoders = [_encoder(accuracies(arm, found.sweeps)) for arm in arms]
+    return {"task": task.name, "encoders": encoders, "shared_texts": shared_texts(task, found.sweeps)}
 
 
 def _encoder(each: Accuracies) -> dict[str, Any]:

@@ -12,6 +12,15 @@ from tlm_sweeps.report.sources import SweepResults
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.studies.arms import Arm
 from tlm_sweeps.studies.sides import measure
+from tlm_sweeps.studies.tiny_arms import Task, deep
+
+SHARED_TEXTS = {
+    "test in train": "n_test_seen",
+    "validation in train": "n_valid_seen",
+    "test in validation": "n_test_in_valid",
+    "test in one passage of pre-training": "n_test_in_passages",
+}
+"""Where a text of a task may be a second time, and the field of `compute.encoder_facts.TaskFacts` that counts it."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,18 @@ def accuracies(arm: Arm, sweeps: Mapping[str, SweepResults]) -> Accuracies:
         missing = f"no run of {arm.sweep} has test scores for {arm.label}"
     lost = measured.n_failed, measured.n_infeasible
     return Accuracies(arm.label, by_seed, tuple(scored), measured.n_asked, *lost, missing)
+
+
+def shared_texts(task: Task, sweeps: Mapping[str, SweepResults]) -> dict[str, int | None]:
+    """How many texts of a task are also elsewhere, by where; None where the records do not say.
+
+    Those in passages are counted in the text of the longest pre-training.
+
+    Raises:
+        InputError: when two runs of one seed answer to an arm.
+    """
+    facts = [each.provenance.corpus for each in accuracies(deep(task), sweeps).records]
+    return {words: facts[0].get(name) if facts else None for words, name in SHARED_TEXTS.items()}
 
 
 def slopes(by_size: Mapping[int, Mapping[int, float]]) -> dict[int, float]:

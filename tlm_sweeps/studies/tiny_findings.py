@@ -7,16 +7,24 @@ from pathlib import Path
 
 from tlm_sweeps.report.views import Row, Table
 from tlm_sweeps.studies.losses import losses
+from tlm_sweeps.studies.overlap_gain import gain_points
 from tlm_sweeps.studies.quantity_claims import QuantityClaimAnswer
 from tlm_sweeps.studies.sections import Section
 from tlm_sweeps.studies.tiny import TINY, TinyReproduction
 from tlm_sweeps.studies.tiny_arms import TASKS
-from tlm_sweeps.studies.tiny_document import SCALE
+from tlm_sweeps.studies.tiny_document import SIZE
+from tlm_sweeps.studies.tiny_evidence import shared_texts
 from tlm_sweeps.studies.tiny_sections import sections
 from tlm_sweeps.studies.wording import join
 
+PAGE = f"FINDINGS-{TINY.name}.md"
+"""The repository's page."""
 RECORDS = f"records/{TINY.name}"
 """Where the repository keeps the records, seen from the page."""
+_COMMAND = f"tlm-sweeps reproduce {TINY.name} --from records --findings {PAGE}"
+_PICTURE = """\
+![Scaled: what pre-training brings a deep encoder on each task against the overlap of the task's tokens with the
+pre-training passages, mean and 95 % interval over seeds, larger marks after more passages](docs/overlap-gain.png)"""
 _LIMITS = (
     "Every number is scaled: nothing is said of BERT-6 at width 768, of 90,000 articles or of 50 epochs.",
     "The study's accuracies could not be read: claims are tested, numbers are not compared.",
@@ -51,16 +59,27 @@ def tiny_findings(found: TinyReproduction) -> str:
     Raises:
         InputError: when two runs of one seed answer to an arm.
     """
+    has_picture = bool(gain_points(found.sweeps, "common_mass"))
     parts = [
-        _head(),
+        _head(found),
         "## In short",
         markdown(_verdicts(found.answers)),
+        *([_PICTURE] if has_picture else []),
         "## Claims and what they rest on",
         *(_section(each, found) for each in sections(found)),
         "## Limits",
-        "\n".join(f"- {each}" for each in (_runs(found), *_LIMITS, *_leaks(found), *_left_out(found))),
+        "\n".join(f"- {each}" for each in limits(found)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def limits(found: TinyReproduction) -> tuple[str, ...]:
+    """How far what was found goes, in sentences: runs, scale, texts that are there twice, what does not count.
+
+    Raises:
+        InputError: when two runs of one seed answer to an arm.
+    """
+    return (_runs(found), *_LIMITS, *_shared(found), *_left_out(found))
 
 
 def markdown(table: Table) -> str:
@@ -71,15 +90,17 @@ def markdown(table: Table) -> str:
     return "\n".join([f"*{table.caption}*", "", *lines] if table.caption else lines)
 
 
-def _head() -> str:
-    command = f"tlm-sweeps reproduce {TINY.name} --from records --findings FILE"
+def _head(found: TinyReproduction) -> str:
+    source = f"[{RECORDS}]({RECORDS})" if found.own_sweeps else f"{RECORDS}, where nothing is kept yet,"
     return (
-        f"# Findings: {TINY.title}\n\n*{TINY.title}* ({TINY.source}), its claims asked of a {SCALE}. This page is "
-        f"computed from [{RECORDS}]({RECORDS}) by `{command}`. The [rules](docs/decisions/0017-second-study.md) were "
+        f"# Findings: {TINY.title}\n\n*{TINY.title}* ({TINY.source}), its claims asked of a scaled study: {SIZE}. This "
+        f"page is computed from {source} by `{_COMMAND}`; a test holds it to them. "
+        "The [rules](docs/decisions/0017-second-study.md) were "
         "written down before the study's own runs, and say what was changed when: a quantity for each seed that is "
         "positive where the claim is right, its mean with a 95 % interval in percentage points of test "
         "accuracy, p of a t-test over seeds, "
-        "corrected by Holm over the tasks; below three seeds nothing is judged."
+        "corrected by Holm over the tasks; below three seeds nothing is judged. The first study has a "
+        "[page of its own](FINDINGS.md)."
     )
 
 
@@ -112,19 +133,15 @@ def _runs(found: TinyReproduction) -> str:
     return f"{len(complete)} runs on {join(devices)}, {losses(records)}." if complete else "Nothing is run yet."
 
 
-def _leaks(found: TinyReproduction) -> tuple[str, ...]:
-    """How many texts two parts of a task's examples share, a line a task."""
+def _shared(found: TinyReproduction) -> tuple[str, ...]:
+    """How many texts of a task are there twice, and what the records do not say of it, a line a task."""
     said = []
     for task in TASKS:
-        results = found.sweeps.get(task.sweep)
-        corpora = [each.provenance.corpus for each in results.records if each.state == "complete"] if results else []
-        pairs = {
-            "test in train": "n_test_seen",
-            "validation in train": "n_valid_seen",
-            "test in validation": "n_test_in_valid",
-        }
-        counts = [f"{words} {corpora[0][name]}" for words, name in pairs.items() if corpora and name in corpora[0]]
-        said += [f"Texts of {task.name} that are also elsewhere: {join(counts)}."] if counts else []
+        counts = shared_texts(task, found.sweeps)
+        known = join([f"{words} {count}" for words, count in counts.items() if count is not None])
+        unknown = join([words for words, count in counts.items() if count is None])
+        not_counted = f"; not counted: {unknown}" if unknown else ""
+        said += [f"Texts of {task.name} that are also elsewhere: {known}{not_counted}."] if known else []
     return tuple(said)
 
 

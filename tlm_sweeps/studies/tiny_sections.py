@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 
-from tlm_sweeps.committees.document import Group
-from tlm_sweeps.report.certainty import Estimate
+from tlm_sweeps.report.certainty import Estimate, estimate
 from tlm_sweeps.report.views import Row, Table
-from tlm_sweeps.studies.quantities import Judged
+from tlm_sweeps.studies.quantities import Judged, difference
 from tlm_sweeps.studies.quantity_claims import QuantityClaimAnswer, QuantitySettingAnswer
 from tlm_sweeps.studies.sections import Section, filled
 from tlm_sweeps.studies.tiny import TinyReproduction
 from tlm_sweeps.studies.tiny_arms import SIZES, TASKS, deep, deep_random, shallow, shallow_random
 from tlm_sweeps.studies.tiny_claims import OVERLAPS
-from tlm_sweeps.studies.tiny_committee_claim import lead_of, relative_pretraining
-from tlm_sweeps.studies.tiny_committees import Seated
+from tlm_sweeps.studies.tiny_committee_tables import committee_table, latency_table
+from tlm_sweeps.studies.tiny_document import SIZE
 from tlm_sweeps.studies.tiny_evidence import Accuracies, accuracies
-from tlm_sweeps.studies.tiny_latency import ARRANGEMENTS, DECIDING_BLOCKS, relative_latency
 from tlm_sweeps.studies.tiny_published import MODELS
 from tlm_sweeps.studies.wording import NOTHING, join, p_in_words, seeds_in_words, sentence
-from tlm_sweeps.units import format_count, format_flops
 
 _COLUMNS = ("setting", "task", "what", "points, 95 %", "p", "seeds", "verdict")
-_WORDS = frozenset({"setting", "task", "what", "verdict", "model", "after", "rule"})
-_BATCHES = (1, 32)
+_CAPTION = "Percentage points of test accuracy, mean over seeds (scaled)"
+_WORDS = frozenset({"setting", "task", "what", "verdict", "model"})
 
 
 def sections(found: TinyReproduction) -> tuple[Section, ...]:
@@ -32,17 +30,16 @@ def sections(found: TinyReproduction) -> tuple[Section, ...]:
     Raises:
         InputError: when two runs of one seed answer to an arm.
     """
-    tables = (_accuracy_table(found), _committee_table(found.committees), _latency_table(found.committees))
-    said = ("All numbers are of the scaled study: width 128, 64 positions, 8,192 pieces, three passes",)
-    names = found.study.sweeps
-    below = Section("What the claims rest on (scaled)", tuple(map(sentence, said)), _with_rows(tables), names)
+    tables = (_accuracy_table(found), committee_table(found.committees), latency_table(found.committees))
+    said = (f"All numbers are of the scaled study: {SIZE}.",)
+    below = Section("What the claims rest on (scaled)", said, _with_rows(tables), found.study.sweeps)
     return (*(_claim_section(each) for each in found.answers), below, _sizes())
 
 
 def _claim_section(answer: QuantityClaimAnswer) -> Section:
     said = [f"Asked: {answer.claim.about}.", *(_setting_sentence(each) for each in answer.settings)]
     rows = [_row(judged, join(settings)) for judged, settings in _with_settings(answer)]
-    tables = _with_rows([filled(Table("", _COLUMNS, tuple(rows), words=_WORDS))])
+    tables = _with_rows([filled(Table(_CAPTION, _COLUMNS, tuple(rows), words=_WORDS))])
     return Section(answer.heading, tuple(said), tables, answer.claim.sweeps)
 
 
@@ -105,23 +102,26 @@ def _accuracy_table(found: TinyReproduction) -> Table:
             random = accuracies(random_arm(task), found.sweeps)
             arms = [random, *(accuracies(arm_of(task, size), found.sweeps) for size in SIZES)]
             rows += [_accuracy_row(task.name, each, random) for each in arms if each.by_seed]
-    columns = ("task", "model", "accuracy, %", "gain, points", "errors removed, %", *OVERLAPS.values())
-    columns = (*columns, "steps", "epochs", "train NLL", "seeds")
-    caption = "Test accuracy, what pre-training brings, the overlap of tokens, and how long fine-tuning was (scaled)"
+    columns = ("task", "model", "accuracy, %", "gain, points, 95 %", "errors removed, %")
+    columns = (*columns, *(f"overlap, {words}" for words in OVERLAPS.values()), "steps", "epochs", "train NLL", "seeds")
+    caption = (
+        "Test accuracy with its 95 % interval over seeds, what pre-training brings to the seeds that both have, the "
+        "overlap of tokens, and how long fine-tuning was (scaled)"
+    )
     return Table(caption, columns, tuple(rows), words=_WORDS)
 
 
 def _accuracy_row(task: str, each: Accuracies, random: Accuracies) -> Row:
-    ours, twin = each.estimate, random.estimate
-    gain = ours.mean - twin.mean if ours and twin and each is not random else None
-    removed = gain / (1 - twin.mean) if gain is not None and twin and twin.mean < 1 else None
+    ours, gains = each.estimate, {} if each is random else difference(each.by_seed, random.by_seed)
+    gain = estimate(list(gains.values())) if gains else None
+    errors = statistics.fmean(1 - random.by_seed[seed] for seed in gains) if gains else 0.0
     overlaps = [None if each is random else each.overlap(name) for name in OVERLAPS]
     cells = (
         task,
         each.label,
         NOTHING if ours is None else _percent(ours),
-        NOTHING if gain is None else f"{100 * gain:+.2f}",
-        NOTHING if removed is None else f"{100 * removed:.1f}",
+        in_points(gain),
+        f"{100 * gain.mean / errors:.1f}" if gain and errors else NOTHING,
         *(NOTHING if overlap is None else f"{overlap:.4f}" for overlap in overlaps),
         join([f"{steps:,}" for steps in each.steps]) or NOTHING,
         NOTHING if each.epochs is None else f"{each.epochs:.1f}",
@@ -134,101 +134,6 @@ def _accuracy_row(task: str, each: Accuracies, random: Accuracies) -> Row:
 def _percent(found: Estimate) -> str:
     half = "" if found.half_width is None else f" ± {100 * found.half_width:.2f}"
     return f"{100 * found.mean:.2f}{half}"
-
-
-def _committee_table(found: Sequence[Seated]) -> Table:
-    """Every committee beside the deep encoder of its replicate: accuracy and what it costs."""
-    columns = (
-        *("task", "replicate", "committee, %", "deep, %", "lead, points", "pre-training FLOPs", "× deep"),
-        *("FLOPs a prediction, whole blocks", "× deep ", "trimmed", "× deep  ", "parameters", "× deep   "),
-    )
-    caption = "Committees by their mean logit, beside the deep encoder (scaled)"
-    return Table(caption, columns, tuple(map(_committee_row, found)), words=_WORDS)
-
-
-def _committee_row(each: Seated) -> Row:
-    document, beside = each.document, each.document.against[0]
-    answer = next(one for one in document.answers if one.rule == "mean logit")
-    ours = document.committee
-    cells = (
-        each.seats.task.name,
-        str(each.seats.replicate),
-        f"{100 * answer.test.accuracy:.2f}",
-        f"{100 * beside.runs[0].test.accuracy:.2f}",
-        f"{100 * lead_of(document, 'mean logit'):+.2f}",
-        format_flops(ours.pretraining_flops.get("matmul", 0)),
-        _times(relative_pretraining(document)),
-        *_whole_flops(ours, beside),
-        format_flops(ours.forward_flops),
-        _times(ours.forward_flops / beside.forward_flops),
-        format_count(ours.n_params),
-        _times(ours.n_params / beside.n_params),
-    )
-    return Row(cells)
-
-
-def _whole_flops(ours: Group, beside: Group) -> tuple[str, str]:
-    known = ours.whole_forward_flops, beside.whole_forward_flops
-    if known[0] is None or known[1] is None:
-        return NOTHING, NOTHING
-    return format_flops(known[0]), _times(known[0] / known[1])
-
-
-def _latency_table(found: Sequence[Seated]) -> Table:
-    """Median times, and how many times the deep encoder's on as many cores they are."""
-    rows = [
-        Row((each.seats.task.name, str(each.seats.replicate), *_milliseconds(each), *_relative(each), *_load(each)))
-        for each in found
-        if each.document.latency
-    ]
-    arranged = [f"{arrangement}, batch {batch}" for batch in _BATCHES for arrangement in ARRANGEMENTS]
-    trimmed = [f"× deep, {arrangement}, batch {_BATCHES[0]}, trimmed" for arrangement in ARRANGEMENTS]
-    columns = (
-        "task",
-        "replicate",
-        "deep, ms, batch 1",
-        "deep, ms, batch 32",
-        *(f"× deep, {each}" for each in arranged),
-        *trimmed,
-        "busy",
-        "load",
-    )
-    caption = (
-        f"How long a committee takes (scaled), by whole blocks unless trimmed; {_device(found)}; busy: "
-        "cores that others used meanwhile; load: processes that wanted one in the minute before"
-    )
-    return Table(caption, columns, tuple(rows), words=_WORDS)
-
-
-def _milliseconds(each: Seated) -> list[str]:
-    """The deep encoder's time on one core, by whole blocks."""
-    timings = each.document.latency.timings if each.document.latency else ()
-    wanted = ("alone", 1, DECIDING_BLOCKS)
-    alone = {
-        one.batch_size: one.median_seconds for one in timings if (one.arrangement, one.n_threads, one.blocks) == wanted
-    }
-    return [f"{1e3 * alone[batch]:.2f}" if batch in alone else NOTHING for batch in _BATCHES]
-
-
-def _relative(each: Seated) -> list[str]:
-    whole = [relative_latency(each.document, way, batch) for batch in _BATCHES for way in ARRANGEMENTS]
-    trimmed = [relative_latency(each.document, way, _BATCHES[0], "trimmed") for way in ARRANGEMENTS]
-    return [_times(ratio) for ratio in (*whole, *trimmed)]
-
-
-def _load(each: Seated) -> list[str]:
-    latency = each.document.latency
-    found = (latency.busy_cores, latency.load_average) if latency else (None, None)
-    return [NOTHING if load is None else f"{load:.2f}" for load in found]
-
-
-def _device(found: Sequence[Seated]) -> str:
-    devices = {each.document.latency.device for each in found if each.document.latency}
-    return f"times on {join(sorted(devices))}" if devices else "times were not measured"
-
-
-def _times(ratio: float | None) -> str:
-    return NOTHING if ratio is None else f"{ratio:.2g}"
 
 
 def _sizes() -> Section:
