@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
 from tlm_sweeps.compute.collecting import without_collecting
 from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.runs.ledger_lock import held
 from tlm_sweeps.runs.record import Measurement, Provenance, Record, State
+from tlm_sweeps.runs.sealing import read_measurement, read_object, read_record, sealed, unsealed
 
 FILE = "ledger.sqlite"
 _VERSION = 1
@@ -62,6 +61,20 @@ class Proposal:
     fingerprint: str
     sampler_state: dict[str, Any]
     """What the sampler attached to the proposal, so that a rebuilt one goes on alike."""
+
+
+def proposal_row(proposal: Proposal) -> tuple[Any, ...]:
+    """A proposal as its table has it."""
+    asked = (proposal.number, proposal.budget_flops, proposal.baseline, sealed(json.dumps(proposal.settings)))
+    state = sealed(json.dumps(proposal.sampler_state))
+    return (*asked, proposal.verdict, proposal.reason, proposal.fingerprint, state)
+
+
+def proposal_of(row: tuple[Any, ...]) -> Proposal:
+    """The proposal of a row of its table."""
+    number, flops, baseline, settings, verdict, reason, fingerprint, state = row
+    given, noted = (read_object(text, f"proposal {number}") for text in (settings, state))
+    return Proposal(number, flops, baseline, given, verdict, reason, fingerprint, noted)
 
 
 @dataclass(frozen=True)
@@ -112,10 +125,8 @@ class Ledger:
 
     def propose(self, proposal: Proposal, records: tuple[Record, ...]) -> None:
         """Keep a proposal and its runs (one a seed, a single infeasible one, or none) in one transaction."""
-        asked = (proposal.number, proposal.budget_flops, proposal.baseline, json.dumps(proposal.settings))
-        became = (proposal.verdict, proposal.reason, proposal.fingerprint, json.dumps(proposal.sampler_state))
         with self._db:
-            self._db.execute("INSERT INTO proposals VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*asked, *became))
+            self._db.execute("INSERT INTO proposals VALUES (?, ?, ?, ?, ?, ?, ?, ?)", proposal_row(proposal))
             self._insert(records)
 
     def add(self, records: tuple[Record, ...]) -> None:
@@ -126,10 +137,7 @@ class Ledger:
     def proposals(self) -> tuple[Proposal, ...]:
         """All proposals in order."""
         rows = self._db.execute("SELECT * FROM proposals ORDER BY number")
-        return tuple(
-            Proposal(number, flops, baseline, json.loads(given), verdict, reason, fingerprint, json.loads(state))
-            for number, flops, baseline, given, verdict, reason, fingerprint, state in rows
-        )
+        return tuple(map(proposal_of, rows))
 
     def unusable_proposals(self) -> int:
         """How many settings of the search were infeasible or the same as another."""
@@ -158,7 +166,7 @@ class Ledger:
             changed = self._db.execute(
                 "UPDATE runs SET state = 'running', lease = lease + 1, reserved = ?, record = ? "
                 "WHERE run_id = ? AND state = 'waiting'",
-                (reserve, begun.model_dump_json(), run_id),
+                (reserve, sealed(begun.model_dump_json()), run_id),
             ).rowcount
             if not changed:
                 raise RunError(f"run {run_id} is not waiting to be started")
@@ -170,7 +178,7 @@ class Ledger:
         with self._db:
             if not self._is_current(lease):
                 return False
-            row = (lease.run_id, measurement.step, share, measurement.model_dump_json())
+            row = (lease.run_id, measurement.step, share, sealed(measurement.model_dump_json()))
             self._db.execute("INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?)", row)
             return True
 
@@ -191,7 +199,7 @@ class Ledger:
                 return False
             self._db.execute(
                 "UPDATE runs SET state = ?, reserved = 0, charged = charged + ?, record = ? WHERE run_id = ?",
-                (record.state, charged, record.model_dump_json(), lease.run_id),
+                (record.state, charged, sealed(record.model_dump_json()), lease.run_id),
             )
             self._db.execute("DELETE FROM checkpoints WHERE run_id = ?", (lease.run_id,))
             return True
@@ -258,14 +266,14 @@ class Ledger:
             self._db.execute(
                 "UPDATE runs SET state = ?, reserved = 0, charged = charged + ?, record = ? "
                 "WHERE run_id = ? AND state = 'waiting'",
-                (record.state, charged, record.model_dump_json(), record.run_id),
+                (record.state, charged, sealed(record.model_dump_json()), record.run_id),
             )
 
     def records(self) -> tuple[Record, ...]:
         """The records of all runs, by trial and seed, with their present states."""
-        rows = self._db.execute("SELECT state, record FROM runs ORDER BY trial, rowid").fetchall()
+        rows = self._db.execute("SELECT run_id, state, record FROM runs ORDER BY trial, rowid").fetchall()
         with without_collecting():
-            return tuple(_record(state, text) for state, text in rows)
+            return tuple(read_record(*row) for row in rows)
 
     def seeds(self) -> set[tuple[int, int]]:
         """Trial and seed of every run."""
@@ -273,15 +281,15 @@ class Ledger:
 
     def record(self, run_id: str) -> Record:
         """The record of one run."""
-        row = self._db.execute("SELECT state, record FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        row = self._db.execute("SELECT run_id, state, record FROM runs WHERE run_id = ?", (run_id,)).fetchone()
         if row is None:
             raise RunError(f"the ledger of {self.folder.name} knows no run {run_id}")
-        return _record(*row)
+        return read_record(*row)
 
     def measurements(self, run_id: str) -> tuple[tuple[float, Measurement], ...]:
         """A run's evaluations in order, each with the share of the budget spent by then."""
         rows = self._db.execute("SELECT share, measurement FROM measurements WHERE run_id = ? ORDER BY step", (run_id,))
-        return tuple((share, Measurement.model_validate_json(text)) for share, text in rows)
+        return tuple((share, read_measurement(run_id, text)) for share, text in rows)
 
     def curves(self) -> dict[str, list[Measurement]]:
         """All evaluations in order, by run; runs without any are missing."""
@@ -289,15 +297,17 @@ class Ledger:
         rows = self._db.execute("SELECT run_id, measurement FROM measurements ORDER BY run_id, step")
         with without_collecting():
             for run_id, text in rows:
-                found.setdefault(run_id, []).append(Measurement.model_validate_json(text))
+                found.setdefault(run_id, []).append(read_measurement(run_id, text))
         return found
 
     def val_nlls(self) -> dict[str, list[tuple[float, float]]]:
         """Share of the budget spent and validation NLL of all evaluations in order, by run; a sixth of the time."""
         found: dict[str, list[tuple[float, float]]] = {}
-        for run_id, share, val_nll in self._db.execute(
-            "SELECT run_id, share, json_extract(measurement, '$.val_nll') FROM measurements ORDER BY run_id, step"
+        for run_id, share, val_nll, text in self._db.execute(
+            "SELECT run_id, share, json_extract(measurement, '$.val_nll'), measurement FROM measurements "
+            "ORDER BY run_id, step"
         ):
+            unsealed(text, f"measurement of `{run_id}`")
             found.setdefault(run_id, []).append((share, val_nll))
         return found
 
@@ -329,7 +339,7 @@ class Ledger:
 
     def _insert(self, records: tuple[Record, ...]) -> None:
         for record in records:
-            row = (record.run_id, record.trial, record.seed, record.state, 0, 0, 0, record.model_dump_json())
+            row = (record.run_id, record.trial, record.seed, record.state, 0, 0, 0, sealed(record.model_dump_json()))
             self._db.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", row)
 
     def _put_back(self, run_id: str, lost: int) -> None:
@@ -430,14 +440,3 @@ def _ensure_version(connection: sqlite3.Connection, folder: Path) -> None:
             f"the ledger of {folder.name} has format {version}, this program reads {_VERSION}",
             hint="use the version of tlm-sweeps that wrote it",
         )
-
-
-def _record(state: State, text: str) -> Record:
-    try:
-        record = Record.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        hint = "a ledger that was changed by other hands is not trained from: sweep again under a new name"
-        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise RunError(f"the ledger holds a record that cannot be read: {what}", hint=hint) from error
-    return record if record.state == state else record.model_copy(update={"state": state})
