@@ -1,4 +1,4 @@
-"""Parts of a sweep that nobody trained: ledgers and run folders, written as a coordinator and its workers write them."""
+"""Parts of a sweep that nobody trained: ledgers and run folders as a coordinator and its workers write them."""
 
 from __future__ import annotations
 
