@@ -1,5 +1,6 @@
-"""`merge` as it is called, on a sweep that was really trained, partly here and partly there; and what goes on from it."""
+"""`merge` as it is called, on a sweep that was really trained, partly here and partly there; what goes on from it."""
 
+import hashlib
 import shutil
 import sqlite3
 from contextlib import closing
@@ -43,6 +44,27 @@ def test_a_sweep_goes_on_from_what_was_merged(tlm: Tlm, runs: Path, tmp_path: Pa
     assert tlm("report", "tiny", "--runs-dir", whole).code == 0
     assert tlm("export", "tiny", "--runs-dir", whole, "--format", "optuna").code == 0
     assert "nothing new" in tlm("merge", whole, here).out
+
+
+def test_a_damaged_file_is_left_where_it_is_and_named(tlm: Tlm, runs: Path, tmp_path: Path):
+    shutil.copytree(runs / "tiny", tmp_path / "here" / "tiny")
+    folder = tmp_path / "here" / "tiny" / "tiny-0000-s0"
+    sums = dict(line.split("  ")[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
+    assert sums == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in sums}
+    assert set(sums) == {"model.safetensors", "model.json"}
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(content)
+    said = tlm("merge", "all", "here")
+    assert said.code == 1
+    assert "tiny-0000-s0/model.safetensors is damaged" in said.err
+    there = tmp_path / "all" / "tiny" / "tiny-0000-s0"
+    assert (there / "model.json").exists()
+    assert not (there / "model.safetensors").exists()
+    assert tlm("status", "tiny", "--runs-dir", "all", "--json").data["states"]["complete"] == 3
+    whole = tlm("merge", "again", "here", runs)
+    assert whole.code == 0, whole.err
+    assert (tmp_path / "again" / "tiny" / "tiny-0000-s0" / "model.safetensors").exists()
 
 
 def test_what_cannot_be_merged_is_refused_with_a_hint(tlm: Tlm, runs: Path, tmp_path: Path):

@@ -57,7 +57,7 @@ def writer_of(folder: Path) -> Writer | None:
     """Who has a ledger open to write, told without touching its lock; None when nobody has."""
     try:
         writer = Writer(**json.loads((folder / LOCK).read_bytes()))
-    except (FileNotFoundError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError):
         return None  # never begun, or let go
     return writer if writer.host != socket.gethostname() or _is_alive(writer.pid) else None
 
@@ -77,6 +77,13 @@ def is_held(folder: Path) -> bool:
     return False
 
 
+def _named(text: bytes) -> dict[str, object]:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {}
+
+
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -91,7 +98,7 @@ def _take(lock: int, folder: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = json.loads(os.pread(lock, 1000, 0) or b"{}")
+        holder = _named(os.pread(lock, 1000, 0))
         if not holder:  # whoever only keeps it as it is writes nothing
             message = f"sweep `{folder.name}` is in use: it is being merged into another folder, or just starting"
             raise InputError(message, hint="try again in a moment") from None

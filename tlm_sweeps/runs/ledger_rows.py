@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tlm_sweeps.runs.ledger import Death, Proposal, proposal_of, proposal_row
+from tlm_sweeps.runs.ledger import Death
+from tlm_sweeps.runs.proposal import Proposal, proposal_of, proposal_row
 from tlm_sweeps.runs.record import Measurement, Record
-from tlm_sweeps.runs.sealing import DamagedRow, read_measurement, read_record, sealed
+from tlm_sweeps.runs.sealing import DamagedRow, read_measurement, read_record, sealed_measurement, sealed_record
 
 _ELSEWHERE = """
 CREATE TABLE IF NOT EXISTS elsewhere (
@@ -82,6 +83,7 @@ def read_rows(file: Path) -> LedgerRows:
         sqlite3.DatabaseError: it is no database, or torn.
     """
     connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)
+    connection.text_factory = lambda text: text.decode(errors="replace")  # damage is a row's, not the ledger's
     try:
         return _read(connection)
     finally:
@@ -119,12 +121,13 @@ def _of_each(rows: LedgerRows, what: Callable[[RunRows], Iterable[tuple[Any, ...
 
 def _run_row(run: RunRows) -> tuple[Any, ...]:
     record = run.record
-    counts = (run.lease, run.reserved, run.charged, sealed(record.model_dump_json()), run.claimed)
+    counts = (run.lease, run.reserved, run.charged, sealed_record(record), run.claimed)
     return (record.run_id, record.trial, record.seed, record.state, *counts)
 
 
 def _measurement_rows(run: RunRows) -> Iterable[tuple[Any, ...]]:
-    return ((each.step, share, sealed(each.model_dump_json())) for share, each in run.measurements)
+    run_id = run.record.run_id
+    return ((each.step, share, sealed_measurement(run_id, share, each)) for share, each in run.measurements)
 
 
 def _read(db: sqlite3.Connection) -> LedgerRows:
@@ -143,11 +146,11 @@ def _read(db: sqlite3.Connection) -> LedgerRows:
     )
     for run_id, trial, seed, state, lease, reserved, charged, claimed, text in rows:
         try:
-            record, measured = read_record(run_id, state, text), parts.measurements(run_id)
+            record, measured = read_record(run_id, trial, seed, state, text), parts.measurements(run_id)
         except DamagedRow as error:
             damaged.append(_sentence(error))
             mark = hashlib.sha256(f"{run_id} {text}".encode()).hexdigest()[:12]
-            lost.append((trial, seed, Elsewhere(f"damaged {mark}", "", max(charged, claimed))))
+            lost.append((trial, seed, Elsewhere(f"damaged {mark}", "", max(charged or 0, claimed or 0))))
             continue
         kept = (lease, reserved, charged, claimed, measured, parts.checkpoints(run_id), parts.elsewhere(run_id))
         runs.append(RunRows(record, *kept))
@@ -167,9 +170,9 @@ class _Parts:
 
     def measurements(self, run_id: str) -> tuple[tuple[float, Measurement], ...]:
         rows = self._db.execute(
-            "SELECT share, measurement FROM measurements WHERE run_id = ? ORDER BY step", (run_id,)
+            "SELECT step, share, measurement FROM measurements WHERE run_id = ? ORDER BY step", (run_id,)
         ).fetchall()
-        return tuple((share, read_measurement(run_id, text)) for share, text in rows)
+        return tuple((share, read_measurement(run_id, step, share, text)) for step, share, text in rows)
 
     def checkpoints(self, run_id: str) -> tuple[tuple[int, str, str], ...]:
         rows = self._db.execute(

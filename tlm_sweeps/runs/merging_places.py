@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.runs.folders import sweep_folder, sweep_names
 from tlm_sweeps.runs.ledger import FILE
@@ -100,7 +98,7 @@ def read_place(label: str, folder: Path) -> Place:
             rows = read_rows(copy)
         if rows.proposals or rows.runs:
             SweepSpec.model_validate_json(rows.meta["spec"])
-    except (OSError, sqlite3.DatabaseError, ValidationError, KeyError) as error:
+    except (OSError, sqlite3.DatabaseError, ValueError, TypeError, KeyError) as error:
         what = _why(error)
         message = f"the ledger of `{folder.name}` cannot be read: {what}"
         raise UnreadableLedger(message, place=str(folder / FILE)) from error
@@ -113,5 +111,7 @@ def _why(error: Exception) -> str:
             return error.strerror or "it is no file"
         case sqlite3.DatabaseError():
             return str(error)
+        case UnicodeDecodeError() | TypeError():
+            return "it is damaged"
         case _:
             return "it holds no spec"

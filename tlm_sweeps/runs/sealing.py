@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -16,6 +17,7 @@ from tlm_sweeps.errors import RunError
 from tlm_sweeps.runs.record import Measurement, Record, State
 
 _MARK = '"checksum":"'
+_BROKEN_MARK = re.compile(r'"[^"]{8}":"[0-9a-f]{16}"\}$')
 _STATES = get_args(State)
 _HINT = "`tlm-sweeps merge NEW_FOLDER RUNS_FOLDER` brings together all that is whole, and the sweep goes on from there"
 
@@ -24,35 +26,48 @@ class DamagedRow(RunError):
     """What a ledger holds is not what was written there."""
 
 
-def sealed(text: str) -> str:
-    """The text of a JSON object with its checksum.
+def sealed(text: str, *beside: object) -> str:
+    """The text of a JSON object with a checksum over it and over what stands beside it in its row.
 
-    >>> sealed('{"depth":2}')
-    '{"depth":2,"checksum":"43cba8a4fbdeabfe"}'
+    >>> sealed('{"depth":2}', "run-1", 5)
+    '{"depth":2,"checksum":"19401098f1989d3a"}'
     """
-    return f"{text[:-1]}{',' if len(text) > 2 else ''}{_MARK}{_checksum(text)}" + '"}'
+    return f"{text[:-1]}{',' if len(text) > 2 else ''}{_MARK}{_checksum(text, beside)}" + '"}'
 
 
-def unsealed(text: str, what: str) -> str:
+def unsealed(text: str, what: str, *beside: object) -> str:
     """The text without its checksum.
 
     Args:
         text: as the ledger has it.
         what: it is, for the message.
+        beside: what stands beside it in its row.
 
     Raises:
         DamagedRow: the checksum is that of another text.
     """
+    if not isinstance(text, str):  # SQLite keeps the type with each value, and it may be damaged too
+        raise _damaged(what)
     head, mark, seal = text.rpartition(_MARK)
-    if not mark:
+    if not mark and not _BROKEN_MARK.search(text):
         return text
     body = head.removesuffix(",") + "}"
-    if seal != _checksum(body) + '"}':
-        raise DamagedRow(f"the ledger's {what} is damaged: it is not what was written there", hint=_HINT)
+    if seal != _checksum(body, beside) + '"}':
+        raise _damaged(what)
     return body
 
 
-def read_record(run_id: str, state: State, text: str) -> Record:
+def sealed_record(record: Record) -> str:
+    """What a row holds of a record, under its run's id, trial and seed."""
+    return sealed(record.model_dump_json(), record.run_id, record.trial, record.seed)
+
+
+def sealed_measurement(run_id: str, share: float, measurement: Measurement) -> str:
+    """What a row holds of a measurement, under its run's id, step and share of the budget."""
+    return sealed(measurement.model_dump_json(), run_id, measurement.step, share)
+
+
+def read_record(run_id: str, trial: int, seed: int, state: State, text: str) -> Record:
     """A run's record, in the state that its row has.
 
     Raises:
@@ -60,7 +75,7 @@ def read_record(run_id: str, state: State, text: str) -> Record:
     """
     what = f"record of `{run_id}`"
     try:
-        record = Record.model_validate_json(unsealed(text, what))
+        record = Record.model_validate_json(unsealed(text, what, run_id, trial, seed))
     except ValidationError as error:
         raise _unreadable(what, error) from error
     if state not in _STATES:
@@ -68,7 +83,7 @@ def read_record(run_id: str, state: State, text: str) -> Record:
     return record if record.state == state else record.model_copy(update={"state": state})
 
 
-def read_measurement(run_id: str, text: str) -> Measurement:
+def read_measurement(run_id: str, step: int, share: float, text: str) -> Measurement:
     """An evaluation of a run.
 
     Raises:
@@ -76,21 +91,25 @@ def read_measurement(run_id: str, text: str) -> Measurement:
     """
     what = f"measurement of `{run_id}`"
     try:
-        return Measurement.model_validate_json(unsealed(text, what))
+        return Measurement.model_validate_json(unsealed(text, what, run_id, step, share))
     except ValidationError as error:
         raise _unreadable(what, error) from error
 
 
-def read_object(text: str, what: str) -> dict[str, Any]:
+def read_object(text: str, what: str, *beside: object) -> dict[str, Any]:
     """A JSON object.
 
     Raises:
         DamagedRow: it is damaged.
     """
     try:
-        return json.loads(unsealed(text, what))
+        return json.loads(unsealed(text, what, *beside))
     except ValueError as error:
         raise DamagedRow(f"the ledger's {what} is damaged: it is no JSON", hint=_HINT) from error
+
+
+def _damaged(what: str) -> DamagedRow:
+    return DamagedRow(f"the ledger's {what} is damaged: it is not what was written there", hint=_HINT)
 
 
 def _unreadable(what: str, error: ValidationError) -> DamagedRow:
@@ -99,6 +118,7 @@ def _unreadable(what: str, error: ValidationError) -> DamagedRow:
     return DamagedRow(f"the ledger's {what} cannot be read: {where}: {first['msg']}", hint=_HINT)
 
 
-def _checksum(text: str) -> str:
+def _checksum(text: str, beside: tuple[object, ...]) -> str:
     """Sixteen hexadecimal digits: enough against chance, which is what flips bits."""
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]
+    whole = json.dumps(beside) + text
+    return hashlib.sha256(whole.encode(errors="surrogatepass")).hexdigest()[:16]
