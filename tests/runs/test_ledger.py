@@ -262,9 +262,10 @@ class Pool(RuleBasedStateMachine):
     def end(self, data: st.DataObject, spent: int, state: State) -> None:
         run_id = data.draw(st.sampled_from(sorted(self.leases)))
         lease = self.leases.pop(run_id)
-        assert self.ledger.settle(lease, record(run_id, state=state), spent)
+        ended = self.ledger.record(run_id).model_copy(update={"state": state})
+        assert self.ledger.settle(lease, ended, spent)
         self.spent_for_real += spent
-        assert not self.ledger.settle(lease, record(run_id, state=state), spent)
+        assert not self.ledger.settle(lease, ended, spent)
 
     @precondition(lambda self: self.leases)
     @rule(data=st.data(), lost=st.integers(0, 40))

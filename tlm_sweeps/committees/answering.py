@@ -17,6 +17,7 @@ from tlm_sweeps.committees.predictions import MODEL, WEIGHTS, read_description
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.models.encoder_heads import Classifier
 from tlm_sweeps.models.layers import Precision
+from tlm_sweeps.runs.file_sums import is_as_written
 from tlm_sweeps.training.seeding import first_weights
 from tlm_sweeps.training.state import set_weights
 
@@ -37,7 +38,11 @@ def classifier_of(folder: Path) -> Classifier:
     path = folder / WEIGHTS
     hint = "leave this run out, or train it again in another runs folder"
     try:
-        set_weights(module, load(path.read_bytes()))
+        content = path.read_bytes()
+        if not is_as_written(path, content):
+            message = f"{path.name} of the run is damaged: its sha256 is another than when it was written"
+            raise InputError(message, place=str(path), hint=hint)
+        set_weights(module, load(content))
     except OSError as error:
         message = f"{path.name} of the run cannot be read: {error.strerror}"
         raise InputError(message, place=str(path), hint=hint) from error

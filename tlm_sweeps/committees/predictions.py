@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tlm_sweeps.committees.scoring import Labels
 from tlm_sweeps.errors import InputError
+from tlm_sweeps.runs.file_sums import is_as_written
 from tlm_sweeps.runs.record import Record
 from tlm_sweeps.spec.encoders import BertModel
 from tlm_sweeps.spec.experiment import ExperimentSpec
@@ -103,7 +104,7 @@ def read_description(path: Path) -> tuple[BertModel, ExperimentSpec, LabelledFac
         InputError: it is missing or damaged, or of a run that does something else.
     """
     try:
-        written = json.loads(path.read_bytes())
+        written = json.loads(_as_written(path))
         experiment = ExperimentSpec.model_validate_json(json.dumps(written["experiment"]))
         task = LabelledFacts.model_validate(written["corpus"])
     except OSError as error:
@@ -122,7 +123,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     from safetensors.numpy import load
 
     try:
-        arrays = load(path.read_bytes())
+        arrays = load(_as_written(path))
     except OSError as error:
         raise _missing(path, error) from error
     except (SafetensorError, ValueError, KeyError) as error:
@@ -155,6 +156,14 @@ def _ensure_of_record(test: Predicted, record: Record, path: Path) -> None:
             f"it tells {right} of {n} test examples right, and the run's record says {scores.n_correct} of {scores.n}"
         )
         raise _damaged(path, f"{said}: it is another run's")
+
+
+def _as_written(path: Path) -> bytes:
+    """A file's content, which must be what the run wrote there, where it kept a sum of it."""
+    content = path.read_bytes()
+    if not is_as_written(path, content):
+        raise _damaged(path, "its sha256 is another than when it was written")
+    return content
 
 
 def _missing(path: Path, error: OSError) -> InputError:

@@ -36,7 +36,8 @@ def read_kept(entry: Path) -> Kept | None:
     if meta is None:
         return None
     try:
-        arrays = {name: _mapped(entry / f"{name}.npy", size) for name, size in meta["bytes"].items()}
+        sums = meta.get("sha256", {})  # older entries have none
+        arrays = {name: _mapped(entry / f"{name}.npy", size, sums.get(name)) for name, size in meta["bytes"].items()}
     except (OSError, ValueError):
         return None
     return Kept(meta["facts"], arrays)
@@ -65,18 +66,22 @@ def arrays_fingerprint(head: object, arrays: Mapping[str, Array]) -> str:
 
 
 def _write(folder: Path, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-    sizes = {}
+    sizes, sums = {}, {}
     for name, array in arrays.items():
         content = io.BytesIO()
         np.save(content, array, allow_pickle=False)
         write_durably(folder / f"{name}.npy", content.getvalue())
         sizes[name] = len(content.getvalue())
-    write_durably(folder / "meta.json", sealed({"facts": facts, "bytes": sizes}))
+        sums[name] = hashlib.sha256(content.getvalue()).hexdigest()
+    write_durably(folder / "meta.json", sealed({"facts": facts, "bytes": sizes, "sha256": sums}))
 
 
-def _mapped(path: Path, size: int) -> Array:
+def _mapped(path: Path, size: int, sha256: str | None) -> Array:
     if path.stat().st_size != size:
         raise ValueError(f"{path} is torn")
+    with path.open("rb") as file:
+        if sha256 is not None and hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            raise ValueError(f"{path} is damaged")
     # As in `cache`: private pages that refuse to be written, so that torch can have a writable view of them.
     mapped = np.load(path, mmap_mode="c", allow_pickle=False)
     mapped.flags.writeable = False

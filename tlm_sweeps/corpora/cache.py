@@ -70,7 +70,8 @@ def read_tokens(entry: Path) -> Tokens | None:
         ]
     except (OSError, ValueError):
         return None
-    return Tokens(tuple(json.loads(vocabulary)), *splits)
+    tokens = Tokens(tuple(json.loads(vocabulary)), *splits)
+    return tokens if fingerprint(tokens, meta.level) == meta.fingerprint else None  # a flipped bit is not of our text
 
 
 def publish(tokens: Tokens, level: str, entry: Path) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
-import json
 import os
 import time
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from tlm_sweeps.corpora.entries import sealed, unsealed
 from tlm_sweeps.corpora.places import cache_folder
 from tlm_sweeps.errors import InputError, nearest
 
@@ -111,17 +111,14 @@ def content_sha256(path: Path) -> str:
 
 
 def _remembered(memo: Path, stamp: list[int]) -> str | None:
-    try:
-        known = json.loads(memo.read_text(encoding="utf-8"))
-        return known["sha256"] if known["stamp"] == stamp else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    known = unsealed(memo)
+    return known["sha256"] if known is not None and known.get("stamp") == stamp else None
 
 
 def _remember(memo: Path, stamp: list[int], digest: str) -> None:
     with contextlib.suppress(OSError):  # it only saves time
         memo.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(memo, json.dumps({"stamp": stamp, "sha256": digest}).encode())
+        write_atomically(memo, sealed({"stamp": stamp, "sha256": digest}))
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -7,22 +7,21 @@ is never overspent, whatever dies and whenever. This file knows tables and trans
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import ValidationError
 
 from tlm_sweeps.compute.collecting import without_collecting
 from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.runs.ledger_lock import held
+from tlm_sweeps.runs.proposal import Proposal, proposal_of, proposal_row
 from tlm_sweeps.runs.record import Measurement, Provenance, Record, State
+from tlm_sweeps.runs.sealing import read_measurement, read_record, sealed_measurement, sealed_record, unsealed
 
 FILE = "ledger.sqlite"
+_PUT_BACK = "put the ledger back, move the folder away, or give the sweep another name"
 _VERSION = 1
 _SCHEMA = """
 CREATE TABLE sweep (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -44,24 +43,6 @@ CREATE INDEX IF NOT EXISTS runs_flops ON runs (state, charged, reserved);
 CREATE TABLE IF NOT EXISTS deaths (run_id TEXT NOT NULL, step INTEGER NOT NULL, how TEXT NOT NULL, at TEXT NOT NULL);
 """
 """Ledgers without them are read as well. Sums over all runs read the index and not the records: 0.5 ms of 10,000."""
-
-Verdict = Literal["trial", "infeasible", "duplicate"]
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A setting that the engine (or the spec, for a baseline) put forward, and what became of it."""
-
-    number: int
-    """Also the trial's number, where it became one."""
-    budget_flops: int | None
-    baseline: str | None
-    settings: dict[str, Any]
-    verdict: Verdict
-    reason: str
-    fingerprint: str
-    sampler_state: dict[str, Any]
-    """What the sampler attached to the proposal, so that a rebuilt one goes on alike."""
 
 
 @dataclass(frozen=True)
@@ -112,10 +93,8 @@ class Ledger:
 
     def propose(self, proposal: Proposal, records: tuple[Record, ...]) -> None:
         """Keep a proposal and its runs (one a seed, a single infeasible one, or none) in one transaction."""
-        asked = (proposal.number, proposal.budget_flops, proposal.baseline, json.dumps(proposal.settings))
-        became = (proposal.verdict, proposal.reason, proposal.fingerprint, json.dumps(proposal.sampler_state))
         with self._db:
-            self._db.execute("INSERT INTO proposals VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*asked, *became))
+            self._db.execute("INSERT INTO proposals VALUES (?, ?, ?, ?, ?, ?, ?, ?)", proposal_row(proposal))
             self._insert(records)
 
     def add(self, records: tuple[Record, ...]) -> None:
@@ -126,10 +105,7 @@ class Ledger:
     def proposals(self) -> tuple[Proposal, ...]:
         """All proposals in order."""
         rows = self._db.execute("SELECT * FROM proposals ORDER BY number")
-        return tuple(
-            Proposal(number, flops, baseline, json.loads(given), verdict, reason, fingerprint, json.loads(state))
-            for number, flops, baseline, given, verdict, reason, fingerprint, state in rows
-        )
+        return tuple(map(proposal_of, rows))
 
     def unusable_proposals(self) -> int:
         """How many settings of the search were infeasible or the same as another."""
@@ -158,7 +134,7 @@ class Ledger:
             changed = self._db.execute(
                 "UPDATE runs SET state = 'running', lease = lease + 1, reserved = ?, record = ? "
                 "WHERE run_id = ? AND state = 'waiting'",
-                (reserve, begun.model_dump_json(), run_id),
+                (reserve, sealed_record(begun), run_id),
             ).rowcount
             if not changed:
                 raise RunError(f"run {run_id} is not waiting to be started")
@@ -170,7 +146,7 @@ class Ledger:
         with self._db:
             if not self._is_current(lease):
                 return False
-            row = (lease.run_id, measurement.step, share, measurement.model_dump_json())
+            row = (lease.run_id, measurement.step, share, sealed_measurement(lease.run_id, share, measurement))
             self._db.execute("INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?)", row)
             return True
 
@@ -191,7 +167,7 @@ class Ledger:
                 return False
             self._db.execute(
                 "UPDATE runs SET state = ?, reserved = 0, charged = charged + ?, record = ? WHERE run_id = ?",
-                (record.state, charged, record.model_dump_json(), lease.run_id),
+                (record.state, charged, sealed_record(record), lease.run_id),
             )
             self._db.execute("DELETE FROM checkpoints WHERE run_id = ?", (lease.run_id,))
             return True
@@ -258,14 +234,14 @@ class Ledger:
             self._db.execute(
                 "UPDATE runs SET state = ?, reserved = 0, charged = charged + ?, record = ? "
                 "WHERE run_id = ? AND state = 'waiting'",
-                (record.state, charged, record.model_dump_json(), record.run_id),
+                (record.state, charged, sealed_record(record), record.run_id),
             )
 
     def records(self) -> tuple[Record, ...]:
         """The records of all runs, by trial and seed, with their present states."""
-        rows = self._db.execute("SELECT state, record FROM runs ORDER BY trial, rowid").fetchall()
+        rows = self._db.execute("SELECT run_id, trial, seed, state, record FROM runs ORDER BY trial, rowid").fetchall()
         with without_collecting():
-            return tuple(_record(state, text) for state, text in rows)
+            return tuple(read_record(*row) for row in rows)
 
     def seeds(self) -> set[tuple[int, int]]:
         """Trial and seed of every run."""
@@ -273,31 +249,37 @@ class Ledger:
 
     def record(self, run_id: str) -> Record:
         """The record of one run."""
-        row = self._db.execute("SELECT state, record FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        row = self._db.execute(
+            "SELECT run_id, trial, seed, state, record FROM runs WHERE run_id = ?", (run_id,)
+        ).fetchone()
         if row is None:
             raise RunError(f"the ledger of {self.folder.name} knows no run {run_id}")
-        return _record(*row)
+        return read_record(*row)
 
     def measurements(self, run_id: str) -> tuple[tuple[float, Measurement], ...]:
         """A run's evaluations in order, each with the share of the budget spent by then."""
-        rows = self._db.execute("SELECT share, measurement FROM measurements WHERE run_id = ? ORDER BY step", (run_id,))
-        return tuple((share, Measurement.model_validate_json(text)) for share, text in rows)
+        rows = self._db.execute(
+            "SELECT step, share, measurement FROM measurements WHERE run_id = ? ORDER BY step", (run_id,)
+        )
+        return tuple((share, read_measurement(run_id, step, share, text)) for step, share, text in rows)
 
     def curves(self) -> dict[str, list[Measurement]]:
         """All evaluations in order, by run; runs without any are missing."""
         found: dict[str, list[Measurement]] = {}
-        rows = self._db.execute("SELECT run_id, measurement FROM measurements ORDER BY run_id, step")
+        rows = self._db.execute("SELECT run_id, step, share, measurement FROM measurements ORDER BY run_id, step")
         with without_collecting():
-            for run_id, text in rows:
-                found.setdefault(run_id, []).append(Measurement.model_validate_json(text))
+            for row in rows:
+                found.setdefault(row[0], []).append(read_measurement(*row))
         return found
 
     def val_nlls(self) -> dict[str, list[tuple[float, float]]]:
         """Share of the budget spent and validation NLL of all evaluations in order, by run; a sixth of the time."""
         found: dict[str, list[tuple[float, float]]] = {}
-        for run_id, share, val_nll in self._db.execute(
-            "SELECT run_id, share, json_extract(measurement, '$.val_nll') FROM measurements ORDER BY run_id, step"
+        for run_id, step, share, val_nll, text in self._db.execute(
+            "SELECT run_id, step, share, json_extract(measurement, '$.val_nll'), measurement FROM measurements "
+            "ORDER BY run_id, step"
         ):
+            unsealed(text, f"measurement of `{run_id}`", run_id, step, share)
             found.setdefault(run_id, []).append((share, val_nll))
         return found
 
@@ -329,7 +311,7 @@ class Ledger:
 
     def _insert(self, records: tuple[Record, ...]) -> None:
         for record in records:
-            row = (record.run_id, record.trial, record.seed, record.state, 0, 0, 0, record.model_dump_json())
+            row = (record.run_id, record.trial, record.seed, record.state, 0, 0, 0, sealed_record(record))
             self._db.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", row)
 
     def _put_back(self, run_id: str, lost: int) -> None:
@@ -356,6 +338,7 @@ def writing(folder: Path) -> Iterator[Ledger]:
         InputError: when another process has it open to write, or the folder cannot be written.
     """
     with held(folder):
+        _ensure_file(folder)
         _ensure_not_lost(folder)
         connection = sqlite3.connect(folder / FILE)
         try:
@@ -363,7 +346,7 @@ def writing(folder: Path) -> Iterator[Ledger]:
             connection.execute("PRAGMA synchronous = FULL")
             _ensure_schema(connection, folder)
             yield Ledger(connection, folder)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the second: in SQLite's own message
             raise _unusable(folder, error) from error
         finally:
             connection.close()
@@ -373,10 +356,12 @@ def is_begun(folder: Path) -> bool:
     """Whether a sweep has a ledger that can be read: a kill may leave an empty one, which its command begins anew."""
     if not (folder / FILE).exists():
         return False
+    if not (folder / FILE).is_file():
+        return True  # whoever reads it will say what is wrong
     connection = _connected_to_read(folder)
     try:
         return connection.execute("PRAGMA user_version").fetchone() != (0,)
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
         return True  # whoever reads it will say what is wrong
     finally:
         connection.close()
@@ -386,14 +371,17 @@ def is_begun(folder: Path) -> bool:
 def reading(folder: Path) -> Iterator[Ledger]:
     """Open the ledger of a sweep read-only; the sweep may be running."""
     if not is_begun(folder):
+        if folder.is_dir():
+            _ensure_not_lost(folder)
         raise InputError(
             f"no sweep `{folder.name}` in {folder.parent}", hint="`tlm-sweeps list` shows the sweeps there are"
         )
+    _ensure_file(folder)
     connection = _connected_to_read(folder)
     try:
         _ensure_version(connection, folder)
         yield Ledger(connection, folder)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise _unusable(folder, error) from error
     finally:
         connection.close()
@@ -403,16 +391,21 @@ def _connected_to_read(folder: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{(folder / FILE).resolve().as_uri()}?mode=ro", uri=True, timeout=30)
 
 
-def _unusable(folder: Path, error: sqlite3.DatabaseError) -> RunError:
+def _unusable(folder: Path, error: Exception) -> RunError:
     hint = "see to the disk if it is full; else keep a copy of the folder and sweep again under a new name"
     return RunError(f"the ledger of `{folder.name}` cannot be used: {error}", place=str(folder / FILE), hint=hint)
 
 
+def _ensure_file(folder: Path) -> None:
+    if (folder / FILE).is_dir():
+        raise RunError(f"the ledger of `{folder.name}` is no file", place=str(folder / FILE), hint=_PUT_BACK)
+
+
 def _ensure_not_lost(folder: Path) -> None:
     """Runs without a ledger are somebody's results: nothing is trained over them."""
-    if not (folder / FILE).exists() and any(path.is_dir() for path in folder.iterdir()):
-        hint = "put the ledger back, move the folder away, or give the sweep another name"
-        raise InputError(f"{folder} holds runs, but its {FILE} is gone", hint=hint)
+    if not is_begun(folder) and any(path.is_dir() for path in folder.iterdir()):
+        is_gone = "empty" if (folder / FILE).exists() else "gone"
+        raise InputError(f"{folder} holds runs, but its {FILE} is {is_gone}", hint=_PUT_BACK)
 
 
 def _ensure_schema(connection: sqlite3.Connection, folder: Path) -> None:
@@ -430,14 +423,3 @@ def _ensure_version(connection: sqlite3.Connection, folder: Path) -> None:
             f"the ledger of {folder.name} has format {version}, this program reads {_VERSION}",
             hint="use the version of tlm-sweeps that wrote it",
         )
-
-
-def _record(state: State, text: str) -> Record:
-    try:
-        record = Record.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        hint = "a ledger that was changed by other hands is not trained from: sweep again under a new name"
-        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise RunError(f"the ledger holds a record that cannot be read: {what}", hint=hint) from error
-    return record if record.state == state else record.model_copy(update={"state": state})

@@ -15,7 +15,7 @@ from pathlib import Path
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.runs.safe_folders import ensure_no_links, ensure_ours
 
-_LOCK = "ledger.lock"
+LOCK = "ledger.lock"
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def held(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         ensure_ours(folder)
         ensure_no_links(folder)
-        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise InputError(
             f"cannot write to {folder}: {error.strerror}", hint="choose another folder with `--runs-dir`"
@@ -56,8 +56,8 @@ class Writer:
 def writer_of(folder: Path) -> Writer | None:
     """Who has a ledger open to write, told without touching its lock; None when nobody has."""
     try:
-        writer = Writer(**json.loads((folder / _LOCK).read_bytes()))
-    except (FileNotFoundError, ValueError, TypeError):
+        writer = Writer(**json.loads((folder / LOCK).read_bytes()))
+    except (OSError, ValueError, TypeError):
         return None  # never begun, or let go
     return writer if writer.host != socket.gethostname() or _is_alive(writer.pid) else None
 
@@ -65,7 +65,7 @@ def writer_of(folder: Path) -> Writer | None:
 def is_held(folder: Path) -> bool:
     """Whether a process holds a ledger to write it, told by its lock: a process id may be somebody else's by now."""
     try:
-        lock = os.open(folder / _LOCK, os.O_RDWR)
+        lock = os.open(folder / LOCK, os.O_RDWR)
     except FileNotFoundError:
         return False
     try:
@@ -75,6 +75,13 @@ def is_held(folder: Path) -> bool:
     finally:
         os.close(lock)
     return False
+
+
+def _named(text: bytes) -> dict[str, object]:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {}
 
 
 def _is_alive(pid: int) -> bool:
@@ -91,7 +98,10 @@ def _take(lock: int, folder: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = json.loads(os.pread(lock, 1000, 0) or b"{}")
+        holder = _named(os.pread(lock, 1000, 0))
+        if not holder:  # whoever only keeps it as it is writes nothing
+            message = f"sweep `{folder.name}` is in use: it is being merged into another folder, or just starting"
+            raise InputError(message, hint="try again in a moment") from None
         raise InputError(
             f"sweep `{folder.name}` is already running as pid {holder.get('pid', '?')} on {holder.get('host', '?')} "
             f"since {holder.get('since', '?')}",

@@ -12,6 +12,7 @@ import torch
 
 from tlm_sweeps.compute.steps import Steps
 from tlm_sweeps.redaction import redacted
+from tlm_sweeps.runs import file_sums
 from tlm_sweeps.runs.record import Measurement
 from tlm_sweeps.runs.safe_folders import ensure_no_links
 from tlm_sweeps.search.messages import (
@@ -28,6 +29,7 @@ from tlm_sweeps.search.messages import (
 from tlm_sweeps.search.peak_memory import peak_bytes
 from tlm_sweeps.tracking.tracker import TrackedRun, Tracker, open_tracker
 from tlm_sweeps.training.checkpoint import SavedCheckpoint, load_newest_whole, save, save_model
+from tlm_sweeps.training.files import write_whole
 from tlm_sweeps.training.first_weights import UnusableWeights, begin_with
 from tlm_sweeps.training.job import FirstWeights, Text, TrainingJob
 from tlm_sweeps.training.loop import Diverged, finish
@@ -128,9 +130,9 @@ class KeptRun:
     def complete(self) -> None:
         """It has come to its end: score test, keep the model and what it says of each example."""
         outcome = finish(self.state)
-        if outcome.predictions is not None:
-            save_predictions(outcome.predictions, self._folder)
+        told = () if outcome.predictions is None else (save_predictions(outcome.predictions, self._folder),)
         files = save_model(self.state, self._folder)
+        write_whole(self._folder / file_sums.FILE, file_sums.sums_of((*files, *told)))
         if self._tracker is not None and self.order.tracking.artifacts == "model":
             self._tracker.log_model(files)
         results = {name: value for name, value in vars(outcome).items() if name not in _NOT_RESULTS}

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from tlm_sweeps.compute.facts import CorpusFacts
 from tlm_sweeps.compute.planning import FactsOf, PlannedTrial
 from tlm_sweeps.errors import InputError, Problem, did_you_mean, nearest
+from tlm_sweeps.runs.file_sums import damaged_in
 from tlm_sweeps.runs.folders import sweep_names
 from tlm_sweeps.runs.ledger import is_begun, reading
 from tlm_sweeps.runs.record import Record, StartedFrom
@@ -146,6 +147,11 @@ class Origins:
             raise InputError(
                 f"the weights of `{_path(record)}` are damaged: {error}", place=str(path), hint=again
             ) from error
+        if path.name in damaged_in(path.parent):
+            message = (
+                f"the weights of `{_path(record)}` are damaged: their sha256 is another than when they were written"
+            )
+            raise InputError(message, place=str(path), hint=again)
         return StartedFrom(
             sweep=record.sweep,
             run_id=record.run_id,

@@ -26,7 +26,8 @@ from tlm_sweeps.compute.planning import (
     trials_at_each_budget,
     trials_wanted,
 )
-from tlm_sweeps.runs.ledger import Ledger, Proposal, Verdict
+from tlm_sweeps.runs.ledger import Ledger, Proposal
+from tlm_sweeps.runs.proposal import Verdict
 from tlm_sweeps.runs.record import Measurement, Record
 from tlm_sweeps.search.affording import Means, Unbegun, needed_flops
 from tlm_sweeps.search.optuna_search import OptunaSearch, PastTrial

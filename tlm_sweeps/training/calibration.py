@@ -29,6 +29,7 @@ from tlm_sweeps.compute.rates import Precision
 from tlm_sweeps.corpora.places import cache_folder
 from tlm_sweeps.errors import RunError
 from tlm_sweeps.runs.provenance import processor
+from tlm_sweeps.runs.sealing import DamagedRow, sealed, unsealed
 from tlm_sweeps.training.probes import probes
 
 SECONDS = 12.0
@@ -66,11 +67,12 @@ def kept(precisions: Sequence[Precision]) -> Found:
     for precision in precisions:
         here = origin(precision)
         try:
-            calibration = Calibration.model_validate_json(_file(here).read_bytes())
+            text = _file(here).read_text(encoding="utf-8")
+            calibration = Calibration.model_validate_json(unsealed(text, "calibration"))
         except FileNotFoundError:
             has_some = any(_folder().glob("*.json"))
             return Found((), "the last calibration was of another machine, torch or precision" if has_some else "")
-        except (OSError, ValueError):
+        except (OSError, ValueError, DamagedRow):
             return Found((), _DAMAGED)
         if calibration.origin != here or not calibration.timings:
             return Found((), _DAMAGED)
@@ -84,7 +86,7 @@ def keep(calibration: Calibration) -> None:
     file = _file(calibration.origin)
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f"{file.name}.{os.getpid()}")
-    partial.write_text(calibration.model_dump_json(exclude_unset=True), encoding="utf-8")
+    partial.write_text(sealed(calibration.model_dump_json(exclude_unset=True)), encoding="utf-8")
     partial.replace(file)
 
 

@@ -209,6 +209,9 @@ def _data_dir(folder: Path) -> Path | None:
         written = json.loads((folder / FACTS).read_text(encoding="utf-8"))["data_dir"]
     except FileNotFoundError:
         return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        hint = "move the file away and name the folder with --data-dir"
+        raise InputError("what the launch left cannot be read", place=str(folder / FACTS), hint=hint) from error
     return None if written is None else Path(written)
 
 
