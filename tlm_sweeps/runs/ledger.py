@@ -410,7 +410,7 @@ def _unusable(folder: Path, error: sqlite3.DatabaseError) -> RunError:
 
 def _ensure_not_lost(folder: Path) -> None:
     """Runs without a ledger are somebody's results: nothing is trained over them."""
-    if not (folder / FILE).exists() and any(path.is_dir() for path in folder.iterdir()):
+    if not (folder / FILE).exists() and any(path.is_dir() for path in folder.glob(f"{folder.name}-*")):
         hint = "put the ledger back, move the folder away, or give the sweep another name"
         raise InputError(f"{folder} holds runs, but its {FILE} is gone", hint=hint)
 
