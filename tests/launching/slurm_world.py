@@ -60,7 +60,10 @@ ip link set lo up
 ip addr add {address}/24 dev eth0
 ip link set eth0 up
 ip route add default via 10.66.0.1
-exec slurmd -D -N {name} -f {conf}
+mkdir -p /tmp/ray
+mount -t tmpfs tmpfs /tmp/ray
+slurmd -D -N {name} -f {conf} &
+wait
 """
 
 

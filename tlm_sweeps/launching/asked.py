@@ -12,9 +12,9 @@ WARNING_SECONDS = 60
 """Before the time limit: then the job is told to leave. Slurm may tell it up to 60 s earlier than asked."""
 _SHORTEST_SECONDS = 180
 _FORMS = (
-    re.compile(r"(?P<minutes>\d{1,9})(?::(?P<seconds>\d{1,2}))?"),
-    re.compile(r"(?P<hours>\d{1,6}):(?P<minutes>\d{1,2}):(?P<seconds>\d{1,2})"),
-    re.compile(r"(?P<days>\d{1,4})-(?P<hours>\d{1,4})(?::(?P<minutes>\d{1,2})(?::(?P<seconds>\d{1,2}))?)?"),
+    re.compile(r"(?P<minutes>\d{1,9})(?::(?P<seconds>\d{1,2}))?", re.ASCII),
+    re.compile(r"(?P<hours>\d{1,6}):(?P<minutes>\d{1,2}):(?P<seconds>\d{1,2})", re.ASCII),
+    re.compile(r"(?P<days>\d{1,4})-(?P<hours>\d{1,4})(?::(?P<minutes>\d{1,2})(?::(?P<seconds>\d{1,2}))?)?", re.ASCII),
 )
 """As `man sbatch` has them: minutes, minutes:seconds, hours:minutes:seconds, and with days before the hours."""
 _UNITS = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}

@@ -18,10 +18,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from tlm_sweeps.launching.around import CODE, PID, STOP
 from tlm_sweeps.launching.slurm import is_running, requeue
 
 _FINAL = (0, 1, 2)
 """Exit codes of a sweep that has come to an end: there is nothing to go on with, or no use in it."""
+_WAIT_SECONDS = 30
+"""For the other nodes, when the first one's part is over."""
 _FIRST_PORT, _PORTS = 20_000, 10_000
 """Below those that systems give away, above those that Ray's workers take."""
 
@@ -57,23 +60,17 @@ def _on_several(command: Sequence[str], nodes: int, job: str) -> tuple[int, bool
     port = _FIRST_PORT + int(job) % _PORTS
     with tempfile.TemporaryDirectory(prefix="tlm-sweeps-job-") as private:
         here = Path(private)
-        around = [sys.executable, "-m", "tlm_sweeps.launching.around", str(nodes), str(port), private, *command]
+        around = [sys.executable, "-m", "tlm_sweeps.launching.around", str(port), private, *command]
         process = subprocess.Popen([*_srun(nodes), *around], stdin=subprocess.PIPE, text=True)
         assert process.stdin is not None  # it was asked for
         with process.stdin as lines:
             lines.write(secrets.token_hex(32) + "\n")
-        code, told = _seen_out(process, lambda: tell(here))
-        if code == 0 and not (here / PID).exists():  # `ray symmetric-run` fails with 0 when Ray does not start
-            _say("Ray did not start on the job's nodes; what it said is above")
-            return 1, told
-    return code, told
+        code, told = _seen_out(process, lambda: _tell(here))
+        left = here / CODE
+        return (int(left.read_text()) if left.exists() else code or 1), told
 
 
-PID, STOP = "pid", "stop"
-"""Files in a folder of the job's first node: who the sweep is, and that it is to leave."""
-
-
-def tell(here: Path) -> None:
+def _tell(here: Path) -> None:
     """Tell the sweep to leave, or not to begin."""
     (here / STOP).touch()
     if (here / PID).exists():
@@ -83,11 +80,8 @@ def tell(here: Path) -> None:
 def _srun(nodes: int) -> list[str]:
     """One task on each node with all that the job has there; a node that dies ends its task only."""
     words = ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--overlap", "--cpu-bind=none"]
-    return [*words, "--mem=0", "--no-kill", "--kill-on-bad-exit=0", f"--cpus-per-task={_cores_of_node()}"]
-
-
-def _cores_of_node() -> int:
-    return int(os.environ.get("SLURM_CPUS_ON_NODE", "1"))
+    words += ["--mem=0", "--no-kill", "--kill-on-bad-exit=0", f"--wait={_WAIT_SECONDS}"]
+    return [*words, f"--cpus-per-task={os.environ['SLURM_CPUS_ON_NODE']}"]
 
 
 def _seen_out(process: subprocess.Popen[Any], tell_it: Callable[[], None]) -> tuple[int, bool]:

@@ -198,9 +198,10 @@ def _alone(folder: Path) -> Iterator[None]:
         InputError: somebody else does, or the folder is not ours to write.
     """
     own = slurm_folder(folder)
-    own.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     ensure_ours(folder)
     ensure_no_links(folder)
+    own.mkdir(exist_ok=True)
     ensure_no_links(own)
     lock = os.open(own / "submitting.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
