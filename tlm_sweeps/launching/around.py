@@ -2,8 +2,8 @@
 
 srun runs `python -m tlm_sweeps.launching.around PORT FOLDER sweep …` on each node and gives it the token on stdin. From
 then on the token is in this process's environment, which nobody but its user can read. What `ray symmetric-run` does,
-with its faults mended: a node whose Ray does not start at once tries again, nobody waits for nodes that never come (they
-are welcome later), and the exit code is the sweep's. Why: docs/decisions/0020-slurm.md.
+with its faults mended: a node whose Ray does not start at once tries again, nobody waits for nodes that never come (but
+they are welcome later), and the exit code is the sweep's. Why: docs/decisions/0020-slurm.md.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ _HEAD_SECONDS = 300
 """Until the first node answers; once it has, so long is too long: the sweep is over."""
 _GONE_SECONDS = 15
 _LOOK_SECONDS = 1.0
+_PORTS = ("dashboard-agent-grpc-port", "dashboard-agent-listen-port", "runtime-env-agent-port", "metrics-export-port")
+"""That are given beside the cluster's own, the next numbers."""
 
 
 def main(port: str, folder: Path, command: Sequence[str]) -> int:
@@ -59,7 +61,7 @@ def _environment(address: str, token: str) -> dict[str, str]:
 def _head(host: str, port: str, folder: Path, command: Sequence[str], environment: Mapping[str, str]) -> int:
     start = ["--head", f"--node-ip-address={host}", f"--port={port}", "--include-dashboard=false"]
     for _ in range(_ATTEMPTS):
-        has_started = _ray(["start", *start, *_share()], environment) == 0
+        has_started = _ray(["start", *start, *_share(int(port))], environment) == 0
         code = _swept(folder, command, environment) if has_started else 1
         _ray(["stop", "--force"], environment)  # nothing else of Ray runs on a node that the job has for itself
         if has_started:
@@ -82,7 +84,7 @@ def _other(host: str, port: int, environment: Mapping[str, str]) -> int:
     """Join the first node, and again should Ray fail; until that node is gone."""
     patience = _HEAD_SECONDS
     while _answers(host, port, patience):
-        _ray(["start", f"--address={host}:{port}", "--block", *_share()], environment)
+        _ray(["start", f"--address={host}:{port}", "--block", *_share(port)], environment)
         patience = _GONE_SECONDS
     return 0
 
@@ -97,9 +99,10 @@ def _answers(host: str, port: int, patience: float) -> bool:
     return False
 
 
-def _share() -> list[str]:
-    """Of this node, what the job has."""
-    return [f"--num-cpus={cores()}", f"--num-gpus={len(gpus())}", f"--object-store-memory={_STORE_BYTES}"]
+def _share(port: int) -> list[str]:
+    """Of this node, what the job has; and ports, which Ray's processes otherwise tell each other within 15 s or die."""
+    share = [f"--num-cpus={cores()}", f"--num-gpus={len(gpus())}", f"--object-store-memory={_STORE_BYTES}"]
+    return share + [f"--{name}={number}" for number, name in enumerate(_PORTS, start=port + 1)]
 
 
 def _ray(words: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -25,7 +25,7 @@ _FINAL = (0, 1, 2)
 """Exit codes of a sweep that has come to an end: there is nothing to go on with, or no use in it."""
 _WAIT_SECONDS = 30
 """For the other nodes, when the first one's part is over."""
-_FIRST_PORT, _PORTS = 20_000, 10_000
+_FIRST_PORT, _PORTS_OF_JOB = 20_000, 10
 """Below those that systems give away, above those that Ray's workers take."""
 
 
@@ -57,7 +57,7 @@ def _on_one(command: Sequence[str]) -> tuple[int, bool]:
 
 def _on_several(command: Sequence[str], nodes: int, job: str) -> tuple[int, bool]:
     """The sweep among the job's nodes. Its token goes to them by srun's stdin: it is in no file, script or option."""
-    port = _FIRST_PORT + int(job) % _PORTS
+    port = _FIRST_PORT + _PORTS_OF_JOB * (int(job) % 1000)
     with tempfile.TemporaryDirectory(prefix="tlm-sweeps-job-") as private:
         here = Path(private)
         around = [sys.executable, "-m", "tlm_sweeps.launching.around", str(port), private, *command]
