@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Slurm's jobs ru
 
 @pytest.mark.parametrize(
     ("options", "state", "is_put_back"),
-    [(["--requeue"], "RUNNING", True), (["--requeue"], "COMPLETING", False), ([], "RUNNING", False)],
+    [(["--requeue"], "RUNNING", True), (["--requeue"], "COMPLETING", False)],
 )
 def test_a_job_that_is_told_to_leave_pauses_and_is_put_back_where_it_was_asked_for(
     options: list[str], state: str, is_put_back: bool, tlm: Callable[[str], Said], programs: Programs
