@@ -50,7 +50,7 @@ def status(
         _watch(sweep, runs_dir)
     found = api.status(sweep, runs_dir)
     if json:
-        write_json(status_facts(found) | {"job": job and job.facts()})
+        write_json(status_facts(found) | ({} if job is None else {"job": job.facts()}))
     else:
         show(status_view(found, out()))
         if job is not None:
