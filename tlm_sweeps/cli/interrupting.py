@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from tlm_sweeps.console.streams import restore_cursor
 
 INTERRUPTED = 130
 """Exit code of an interrupted command."""
+_SAME_SECONDS = 5.0
+"""A scheduler tells every process of a job to leave, and whoever waits for us passes it on: that is one word."""
 
 
 @dataclass
@@ -20,6 +23,8 @@ class Interrupts:
     """What has been asked for so far."""
 
     asked: bool = False
+    asked_at: float = 0.0
+    """On the monotonic clock."""
     is_under_way: bool = False
     """Whether there is a loop that looks at `asked` a few times a second; before, an interrupt raises."""
 
@@ -29,11 +34,13 @@ def interrupts() -> Iterator[Interrupts]:
     """Listen for interrupts; the former handlers return at the end."""
     heard = Interrupts()
 
-    def hear(_number: int, _frame: FrameType | None) -> None:
+    def hear(number: int, _frame: FrameType | None) -> None:
+        if heard.asked and number == signal.SIGTERM and time.monotonic() - heard.asked_at < _SAME_SECONDS:
+            return
         if heard.asked:
             restore_cursor()
             os._exit(INTERRUPTED)  # the ledger bears it; workers see that we are gone
-        heard.asked = True
+        heard.asked, heard.asked_at = True, time.monotonic()
         if not heard.is_under_way:
             raise KeyboardInterrupt
 

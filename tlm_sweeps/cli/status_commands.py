@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tlm_sweeps.cli.options import Json, RunsDir
+from tlm_sweeps.cli.slurm_status import job_now, show_unbegun
 from tlm_sweeps.errors import InputError, TlmError
 from tlm_sweeps.tracking.wandb_paths import is_sweep_path
 
@@ -31,7 +32,7 @@ def status(
     """Show how a sweep stands.
 
     States, budget spent, the best so far, failures. It reads only, and works while the sweep runs. Of a W&B sweep
-    that was launched here: where it is.
+    that was launched here: where it is. Of one that was submitted to Slurm: its job.
     """
     from tlm_sweeps import api
     from tlm_sweeps.console.streams import out, show, write_json
@@ -41,13 +42,19 @@ def status(
     if not is_sweep_path(sweep) and (at_wandb := api.launched(sweep, runs_dir)) is not None:
         _show_launched(at_wandb, sweep, watch=watch, json=json)
         return
+    job = None if is_sweep_path(sweep) else job_now(sweep, runs_dir)
+    if job is not None and not job.has_begun:
+        show_unbegun(sweep, job, json=json)
+        return
     if watch and not json:
         _watch(sweep, runs_dir)
     found = api.status(sweep, runs_dir)
     if json:
-        write_json(status_facts(found))
+        write_json(status_facts(found) | ({} if job is None else {"job": job.facts()}))
     else:
         show(status_view(found, out()))
+        if job is not None:
+            job.show(is_unfinished=found.is_unfinished)
 
 
 def list_(runs_dir: RunsDir = None, *, json: Json = False) -> None:
@@ -158,13 +165,15 @@ def _watch(name: str, runs_dir: Path | None) -> None:
 
 def _latest(runs_dir: Path | None) -> str:
     """The sweep that was last written to, or launched."""
+    from tlm_sweeps.launching.job_record import JOB_FILE, job_names
     from tlm_sweeps.runs.folders import runs_folder, sweep_names
     from tlm_sweeps.runs.ledger import FILE
     from tlm_sweeps.search.wandb import launched
     from tlm_sweeps.search.wandb.launched_here import launched_names
 
     runs = runs_folder(runs_dir)
-    files = dict.fromkeys(sweep_names(runs), f"{FILE}*") | dict.fromkeys(launched_names(runs), launched.FILE)
+    files = dict.fromkeys(job_names(runs), JOB_FILE) | dict.fromkeys(sweep_names(runs), f"{FILE}*")
+    files |= dict.fromkeys(launched_names(runs), launched.FILE)
     if not files:
         raise InputError(f"no sweeps in {runs}", hint="start one with `tlm-sweeps sweep SPEC`, or name its --runs-dir")
     return max(files, key=lambda name: max(path.stat().st_mtime for path in (runs / name).glob(files[name])))

@@ -21,9 +21,21 @@ from tlm_sweeps.cli.engine_options import (
 from tlm_sweeps.cli.following import follow
 from tlm_sweeps.cli.machinery import Machinery
 from tlm_sweeps.cli.options import DataDir, Device, Json, RunsDir, Sets, Spec, Stack, Workers, device_of
+from tlm_sweeps.cli.slurm_options import (
+    AccountOption,
+    FurtherOption,
+    GpusOption,
+    LaunchOption,
+    NodesOption,
+    PartitionOption,
+    RequeueOption,
+    TimeOption,
+    asked_of,
+)
 from tlm_sweeps.errors import InputError
 
 if TYPE_CHECKING:
+    from tlm_sweeps.launching.asked import Asked
     from tlm_sweeps.search.progress import SweepProgress
     from tlm_sweeps.spec.loading import LoadedSweep
 
@@ -42,7 +54,15 @@ def sweep(
     project: ProjectOption = None,
     scheduler: SchedulerOption = None,
     agents: AgentsOption = None,
+    launch: LaunchOption = None,
+    nodes: NodesOption = None,
+    gpus_per_node: GpusOption = None,
+    time: TimeOption = None,
+    partition: PartitionOption = None,
+    account: AccountOption = None,
+    slurm_option: FurtherOption = None,
     *,
+    requeue: RequeueOption = False,
     offline: OfflineOption = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no HTML report at the end.")] = False,
     json: Json = False,
@@ -55,13 +75,26 @@ def sweep(
 
     With W&B as the engine it launches the sweep there and prints its path and what agents are to type; --agents works
     for it here until it is over.
+
+    With --launch slurm it submits one job in which the coordinator and its workers run, and leaves.
     """
     from tlm_sweeps.cli.locating import located
+    from tlm_sweeps.cli.slurm_launching import submit_sweep
     from tlm_sweeps.cli.wandb_launching import launch_sweep
     from tlm_sweeps.console.streams import say
     from tlm_sweeps.search.wandb.offline import offline_spec
     from tlm_sweeps.spec.loading import load_sweep
 
+    asked = asked_of(
+        launch,
+        nodes=nodes,
+        gpus_per_node=gpus_per_node,
+        time=time,
+        partition=partition,
+        account=account,
+        requeue=requeue,
+        options=slurm_option,
+    )
     loaded = load_sweep(spec, sets or ())
     if loaded.links:
         loaded = _as_begun(loaded, runs_dir)
@@ -72,6 +105,7 @@ def sweep(
         say(f"searched by {found.spec.engine.kind}: {', '.join(found.notes)}")
     if found.spec.engine.kind == "wandb" and not offline:
         _refuse_of_workers(workers, stack, device, agents)
+        _refuse_job(asked)
         launch_sweep(
             found.spec,
             loaded,
@@ -85,6 +119,18 @@ def sweep(
         )
         return
     machinery = Machinery(workers, device, stack, runs_dir, data_dir)
+    if asked is not None:
+        submit_sweep(
+            found.spec,
+            loaded,
+            asked,
+            machinery,
+            argv=context.obj,
+            offline=offline,
+            no_report=no_report,
+            json=json,
+        )
+        return
     follow_links(loaded, machinery, argv=context.obj, no_report=no_report, json=json)
     searched = offline_spec(found.spec) if offline else found.spec
     last = follow(searched, loaded, machinery, argv=context.obj, json=json)
@@ -113,6 +159,13 @@ def _refuse_of_workers(workers: str, stack: int | None, device: str, agents: int
     if device_of(device) != "auto" and agents is None:
         hint = "give it to `tlm-sweeps agent`, or start agents here with `--agents N`"
         raise InputError("--device: nothing is trained by this command", place="--device", hint=hint)
+
+
+def _refuse_job(asked: Asked | None) -> None:
+    """A job for a sweep that W&B's agents train."""
+    if asked is not None:
+        hint = "start agents in a job array, each with `tlm-sweeps agent SWEEP`; `--offline` searches inside the job"
+        raise InputError("--launch slurm: W&B's agents train this sweep", place="--launch", hint=hint)
 
 
 def _show(last: SweepProgress, runs_dir: Path | None, *, no_report: bool, json: bool) -> None:

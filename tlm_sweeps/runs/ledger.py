@@ -403,7 +403,7 @@ def _ensure_file(folder: Path) -> None:
 
 def _ensure_not_lost(folder: Path) -> None:
     """Runs without a ledger are somebody's results: nothing is trained over them."""
-    if not is_begun(folder) and any(path.is_dir() for path in folder.iterdir()):
+    if not is_begun(folder) and any(path.is_dir() for path in folder.glob(f"{folder.name}-*")):
         is_gone = "empty" if (folder / FILE).exists() else "gone"
         raise InputError(f"{folder} holds runs, but its {FILE} is {is_gone}", hint=_PUT_BACK)
 
