@@ -17,6 +17,7 @@ from tlm_sweeps.cli import (
     committee_command,
     data_commands,
     doctor_command,
+    model_commands,
     output_commands,
     plan_command,
     reproduce_command,
@@ -47,6 +48,9 @@ app.command("list")(status_commands.list_)
 app.command("report")(output_commands.report)
 app.command("export")(output_commands.export)
 app.command("committee")(committee_command.committee)
+app.command("sample")(model_commands.sample)
+app.command("evaluate")(model_commands.evaluate)
+app.command("export-model")(model_commands.export_model)
 app.command("reproduce")(reproduce_command.reproduce)
 app.command("sync")(sync_command.sync)
 app.add_typer(data_commands.app, name="data")
