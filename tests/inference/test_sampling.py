@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -77,6 +78,12 @@ def test_a_low_temperature_or_one_choice_is_the_likeliest(model: Model, drawing:
     found = continued(module, START, CONTEXT, replace(drawing, tokens=20))
 
     assert torch.equal(found, continued(module, START, CONTEXT, Drawing(tokens=20, temperature=0)))
+
+
+@pytest.mark.parametrize("temperature", [math.nan, math.inf, -0.5])
+def test_a_temperature_that_is_none_is_refused(temperature: float):
+    with pytest.raises(InputError, match="is no temperature"):
+        Drawing(temperature=temperature)
 
 
 def test_a_seed_gives_one_text_and_another_seed_another(model: Model):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from tlm_sweeps.errors import InputError
 from tlm_sweeps.models.language_model import LanguageModel
 
 
@@ -22,6 +24,11 @@ class Drawing:
     top_k: int | None = None
     """Only so many of the likeliest tokens are drawn from; all when left out."""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.temperature) and self.temperature >= 0):
+            hint = "write a number from 0 (always the likeliest) on; 1 draws as the model says"
+            raise InputError(f"{self.temperature} is no temperature", place="--temperature", hint=hint)
 
 
 @torch.inference_mode()

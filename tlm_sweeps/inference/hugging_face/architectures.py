@@ -56,8 +56,8 @@ def decoder_like(model: ModelSpec, place: str) -> Decoder:
             place=place,
             hint="export a transformer; model.safetensors in the run's folder has the weights",
         )
-    differences = {name: _differences(model, needs) for name, needs in _NEEDS.items()}
-    nearest = min(differences, key=lambda name: len(differences[name]))
+    differences: dict[Decoder, list[str]] = {name: _differences(model, needs) for name, needs in _NEEDS.items()}
+    nearest: Decoder = min(differences, key=lambda name: len(differences[name]))
     if differences[nearest]:
         raise InputError(
             f"no architecture in transformers computes what this model does; the nearest, {nearest}, has "

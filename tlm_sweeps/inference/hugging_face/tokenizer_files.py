@@ -21,7 +21,9 @@ def tokens_config(context: int, vocabulary: Sequence[str]) -> Mapping[str, Any]:
 
 def pieces_config(context: int) -> Mapping[str, Any]:
     """`tokenizer_config.json` of word pieces."""
-    special = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL_PIECES, strict=True))
+    special: dict[str, str] = dict(
+        zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL_PIECES, strict=True)
+    )
     return _config(context, special)
 
 
