@@ -71,7 +71,7 @@ def test_a_score_is_the_mean_over_all_places_of_disjoint_windows(model: Model, t
     ids = [corpus.vocabulary.index(each if each in corpus.vocabulary else "<unk>") for each in text]
     nlls = []
     for first in range(0, len(ids) - CONTEXT, CONTEXT):
-        logits = kept.module(torch.tensor([ids[first : first + CONTEXT]]), "all")[0].double()
+        logits = kept.module(torch.tensor([ids[first : first + CONTEXT]]), "all")[0].detach().double()
         shares = logits.log_softmax(1)
         nlls += [-float(shares[at, ids[first + at + 1]]) for at in range(CONTEXT)]
     assert found.targets == len(nlls)
