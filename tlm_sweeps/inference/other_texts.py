@@ -71,7 +71,7 @@ def as_tokens(other: OtherText, own: Corpus) -> Integer[np.ndarray, " n"]:
         return own.encode(other.text)
     except InputError as error:
         problem = error.problems[0]
-        hint = f"{problem.hint}; a corpus with `vocabulary: N` has one"
+        hint = "use a text of characters that it has, or a run whose corpus has `vocabulary: N`, and with it <unk>"
         raise InputError(problem.message, place=other.place, hint=hint) from error
 
 
