@@ -18,6 +18,7 @@ from tlm_sweeps.cli import (
     data_commands,
     doctor_command,
     merge_command,
+    model_commands,
     output_commands,
     plan_command,
     reproduce_command,
@@ -49,6 +50,9 @@ app.command("report")(output_commands.report)
 app.command("export")(output_commands.export)
 app.command("merge")(merge_command.merge)
 app.command("committee")(committee_command.committee)
+app.command("sample")(model_commands.sample)
+app.command("evaluate")(model_commands.evaluate)
+app.command("export-model")(model_commands.export_model)
 app.command("reproduce")(reproduce_command.reproduce)
 app.command("sync")(sync_command.sync)
 app.add_typer(data_commands.app, name="data")

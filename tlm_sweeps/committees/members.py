@@ -13,7 +13,7 @@ from tlm_sweeps.committees.predictions import Member, Predicted, ensure_tells_la
 from tlm_sweeps.errors import InputError
 from tlm_sweeps.report.naming import label_of
 from tlm_sweeps.runs.folders import sweep_folder
-from tlm_sweeps.runs.ledger import reading
+from tlm_sweeps.runs.naming import records_named
 from tlm_sweeps.runs.record import Record
 
 
@@ -52,7 +52,7 @@ def gather(names: Sequence[str], runs: Path, *, is_mixed: bool = False) -> Gathe
     """
     found: dict[tuple[str, str], Record] = {}
     for name in names:
-        found |= {(record.sweep, record.run_id): record for record in _records(name, runs)}
+        found |= {(record.sweep, record.run_id): record for record in records_named(name, runs)}
     unfinished = {
         f"{sweep}/{run_id}": each.state for (sweep, run_id), each in found.items() if each.state != "complete"
     }
@@ -97,24 +97,6 @@ def ensure_comparable(first: Member, other: Member) -> None:
 
 def _examined(parts: Sequence[Predicted]) -> Examined:
     return Examined(np.stack([part.logits for part in parts]), parts[0].labels)
-
-
-def _records(name: str, runs: Path) -> list[Record]:
-    """The records that a name stands for, by trial and seed."""
-    sweep, _, within = name.partition("/")
-    with reading(sweep_folder(runs, sweep)) as ledger:
-        records = sorted(ledger.records(), key=lambda record: (record.trial, record.seed))
-    if not within:
-        return records
-    for is_meant in (
-        lambda record: record.run_id == within,
-        lambda record: str(record.trial) == within,
-        lambda record: record.baseline == within,
-    ):
-        if chosen := [record for record in records if is_meant(record)]:
-            return chosen
-    hint = f"name one of {', '.join(record.run_id for record in records[:8])}{' …' * (len(records) > 8)}, or a trial"
-    raise InputError(f"sweep `{sweep}` has no run and no trial `{within}`", place=name, hint=hint)
 
 
 def _ensure_one_setting(complete: Sequence[Record]) -> None:

@@ -56,7 +56,7 @@ class WordPieces:
 
     def encode(self, text: str) -> UInt16[np.ndarray, " n"]:
         """The ids of a text, without `[CLS]` and `[SEP]`; a word that cannot be put together is `[UNK]`."""
-        return np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, dtype="<u2")
+        return np.array(self.tokenizer.encode(text, add_special_tokens=False).ids, dtype="<u2")
 
     def decode(self, ids: Sequence[int] | NDArray[np.integer]) -> str:
         """The text of ids: lower-case words and signs a blank apart."""
@@ -64,7 +64,8 @@ class WordPieces:
         return "".join(piece.removeprefix(CONTINUES) if _goes_on(piece) else f" {piece}" for piece in pieces).strip()
 
     @cached_property
-    def _tokenizer(self) -> Tokenizer:
+    def tokenizer(self) -> Tokenizer:
+        """What splits a text; not to be changed."""
         from tokenizers.models import WordPiece
 
         return bert_tokenizer(WordPiece(self.ids, unk_token=UNK, max_input_chars_per_word=_LONGEST_WORD))
