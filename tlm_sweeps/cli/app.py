@@ -17,6 +17,7 @@ from tlm_sweeps.cli import (
     committee_command,
     data_commands,
     doctor_command,
+    fit_command,
     output_commands,
     plan_command,
     reproduce_command,
@@ -46,6 +47,7 @@ app.command("status")(status_commands.status)
 app.command("list")(status_commands.list_)
 app.command("report")(output_commands.report)
 app.command("export")(output_commands.export)
+app.command("fit")(fit_command.fit)
 app.command("committee")(committee_command.committee)
 app.command("reproduce")(reproduce_command.reproduce)
 app.command("sync")(sync_command.sync)
