@@ -21,9 +21,7 @@ def fit(
     context: typer.Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="NAME...", help="Sweeps, or ENTITY/PROJECT/SWEEPID of W&B sweeps.", show_default=False
-        ),
+        typer.Argument(metavar="NAME...", help="Sweeps, or ENTITY/PROJECT/SWEEPID of W&B sweeps.", show_default=False),
     ] = None,
     csv: Annotated[
         Path | None,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from tlm_sweeps.console.plain_tables import fitted
 from tlm_sweeps.console.streams import plain
+from tlm_sweeps.report.scaling.foretelling import ForetoldTrial, foretold_notes, foretold_table
 from tlm_sweeps.report.scaling.tables import sentences, tables, verdict
 from tlm_sweeps.scaling.document import FitDocument
 
@@ -21,3 +24,9 @@ def fit_view(found: FitDocument, console: Console) -> RenderableType:
     for each in tables(found):
         parts += [Text(), fitted(each, _SPARE, console)]
     return Group(*parts)
+
+
+def foretold_view(found: FitDocument, told: Sequence[ForetoldTrial], console: Console) -> RenderableType:
+    """What a law says of a plan."""
+    notes = [Text(plain(note), "dim") for note in foretold_notes(found, told)]
+    return Group(Text(), fitted(foretold_table(found, told), _SPARE, console), *notes)

@@ -64,6 +64,8 @@ def _beyond(budget: float, settings: Sequence[Setting]) -> float:
 
 
 def _nearest(best: Allocation, settings: Sequence[Setting]) -> tuple[str, ...]:
-    """Labels of the settings whose size is nearest, by its ratio; each once."""
-    ordered = sorted(settings, key=lambda setting: abs(math.log(setting.n_params / best.n_params)))
-    return tuple(dict.fromkeys(setting.label for setting in ordered))[:_NEAREST]
+    """Labels of the settings whose size is nearest, by its ratio; of one size the dearest."""
+    rising = sorted(settings, key=lambda setting: setting.train_flops)
+    of_size = {setting.n_params: setting.label for setting in rising}
+    ordered = sorted(of_size, key=lambda n_params: abs(math.log(n_params / best.n_params)))
+    return tuple(of_size[n_params] for n_params in ordered[:_NEAREST])

@@ -52,7 +52,7 @@ def observations_of(sweeps: Sequence[SweepResults], choice: Choice) -> Observati
     if not kept:
         raise _nothing(sweeps, left_out)
     alike = _ensure_alike([record for trial in kept for record in trial.records])
-    best = list(_best(kept, choice)) if choice.which == "best" else kept
+    best = list(_best(kept, choice, account)) if choice.which == "best" else kept
     left_out["not the best of their size at their budget"] += len(kept) - len(best)
     points = [_point(record, trial, choice, account) for trial in best for record in trial.records]
     return Observations(
@@ -151,13 +151,13 @@ def _ensure_alike(records: Sequence[Record]) -> dict[str, str]:
     return found
 
 
-def _best(trials: Iterable[TrialResult], choice: Choice) -> Iterator[TrialResult]:
+def _best(trials: Iterable[TrialResult], choice: Choice, account: Account) -> Iterator[TrialResult]:
     """The best setting of each size at each budget, in the order of the trials."""
     best: dict[tuple[Any, ...], TrialResult] = {}
     listed = list(trials)
     for trial in listed:
         first = trial.records[0]
-        key = (trial.budget_flops or _tokens(first, choice), _size(first, choice))
+        key = (_budget(first, account) or _tokens(first, choice), _size(first, choice))
         if key not in best or trial.nll < best[key].nll:
             best[key] = trial
     chosen = {id(trial) for trial in best.values()}
@@ -176,9 +176,14 @@ def _point(record: Record, trial: TrialResult, choice: Choice, account: Account)
         train_flops=flops,
         nll=record.val_nll,
         setting=f"{record.sweep}/{trial.trial}",
-        budget_flops=record.budget_flops if record.account == account else None,
+        budget_flops=_budget(record, account),
         label=f"{record.sweep}/{trial.trial}: {trial.label}",
     )
+
+
+def _budget(record: Record, account: Account) -> int | None:
+    """What a run was granted; in another account runs of one budget are not equal."""
+    return record.budget_flops if record.account == account else None
 
 
 def _size(record: Record, choice: Choice) -> int | None:

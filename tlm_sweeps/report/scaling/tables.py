@@ -163,6 +163,8 @@ def _on_splits(found: FitDocument) -> Iterator[str]:
             f"For {format_flops(split.train_flops)}, {params[0]} parameters ({params[1]}) and {tokens[0]} tokens "
             f"({tokens[1]}){reached}."
         )
+        if found.basis.sizes is not None:
+            yield f"Nearest in size of what was trained: {'; '.join(split.nearest)}."
 
 
 def _told(found: FitDocument) -> list[BestSplit]:
