@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from tests.browsing import drawn, needs_chromium
 from tests.scaling.planted import planted
 from tests.scaling.swept import swept, write_ledger
+from tlm_sweeps.spec.yaml_writing import to_yaml
 
 Tlm = Callable[..., Any]
 
@@ -66,6 +68,27 @@ def test_a_sweep_is_read_from_its_ledger(tlm: Tlm, tmp_path: Path):
     assert said.data["basis"]["alike"]["training.predict"] == "all"
 
 
+def test_a_plan_foretells_its_shapes_by_a_fit_of_such_runs(tlm: Tlm, tmp_path: Path):
+    results = swept(seeds=1)
+    write_ledger(tmp_path / "runs", results)
+    Path("new.yaml").write_text(to_yaml(results.spec.model_copy(update={"name": "new", "seeds": 1})))
+    fitted = tlm("fit scaled --resamples 60 --json").data
+    Path("fit.json").write_text(json.dumps(fitted))
+    other = tlm("plan new.yaml --set budget.flops=1e11 --from-fit fit.json")
+    assert other.code == 2
+    assert "the law is of runs whose corpus fingerprint is 3f3f" in other.err
+
+    del fitted["basis"]["alike"]["corpus fingerprint"]
+    Path("fit.json").write_text(json.dumps(fitted))
+    told = tlm("plan new.yaml --set budget.flops=1e11 --from-fit fit.json --json").data["foretold"]
+    assert [each["settings"]["model.width"] for each in told]
+    assert told == sorted(told, key=lambda each: each["predicted_nll"])
+    assert all(each["interval"][0] < each["predicted_nll"] < each["interval"][1] for each in told)
+    said = tlm("plan new.yaml --set budget.flops=1e11 --from-fit fit.json").out
+    assert "Foretold by the law of scaled" in said
+    assert f"{told[0]['predicted_nll']:.4f}" in said
+
+
 @pytest.mark.usefixtures("points")
 @pytest.mark.parametrize(
     ("words", "message"),
@@ -79,6 +102,7 @@ def test_a_sweep_is_read_from_its_ledger(tlm: Tlm, tmp_path: Path):
         ("fit --csv points.csv --budget soon", "'soon' is no FLOP count"),
         ("fit --csv points.csv --budget -3", "no FLOP count"),
         ("fit --csv points.csv --budget inf", "no FLOP count"),
+        ("fit --csv points.csv --budget 1e300", "more than a million times the largest budget"),
         ("fit nothing --only depth", "`depth` is not of the form name=value"),
         ("fit nothing --params embeddings", "embeddings"),
         ("fit --csv points.csv --resamples 60 --html points.csv/x.html", "cannot be written"),

@@ -54,6 +54,7 @@ def test_a_byte_order_mark_and_budgets_are_read(tmp_path: Path):
         ("n_params,n_tokens,loss\n1e6,2e7,3.5\n1e6,many,3.5\n", "`many` is no n_tokens", "runs.csv:3 n_tokens"),
         ("n_params,n_tokens,loss\n1e6,2e7,\n", "an empty cell is no loss", "runs.csv:2 loss"),
         ("n_params,n_tokens,loss\n1e6,2e7,nan\n", "`nan` is no loss", "runs.csv:2 loss"),
+        ("n_params,n_tokens,loss\n1e300,2e7,3.5\n", "`1e300` is no n_params", "runs.csv:2 n_params"),
         ("n_params,n_tokens,loss\n-5,2e7,3.5\n", "`-5` is no n_params", "runs.csv:2 n_params"),
         ("n_params,n_tokens,loss\n1e6,inf,3.5\n", "`inf` is no n_tokens", "runs.csv:2 n_tokens"),
         ("n_params,n_tokens,loss\n1e6\n", "an empty cell is no loss", "runs.csv:2 loss"),

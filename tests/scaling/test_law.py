@@ -25,7 +25,7 @@ def test_the_best_split_is_where_a_search_along_the_budget_finds_it(
     law, cost, budget = Law(1.5, 300.0, 500.0, alpha, beta), CostLaw(4.0, exponent), 10**power
 
     def loss(log_n: float) -> float:
-        return law.nll(math.exp(log_n), cost.tokens(math.exp(log_n), budget)) - law.E
+        return law.A * math.exp(-alpha * log_n) + law.B * cost.tokens(math.exp(log_n), budget) ** -beta
 
     best = best_allocation(law, cost, budget)
     assert best

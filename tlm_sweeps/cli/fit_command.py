@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -84,7 +85,7 @@ def fit(
         observed = read_observations(csv)
     else:
         observed = _of_sweeps(names or (), runs_dir, params, tokens, settings, account, only or ())
-    command = " ".join(context.obj or ())
+    command = shlex.join(context.obj or ())
     found = fit_observations(observed, budgets=asked, resamples=resamples, command=command)
     if output is not None:
         from tlm_sweeps.report.scaling.page import write_fit

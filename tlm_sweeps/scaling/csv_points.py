@@ -13,7 +13,9 @@ from tlm_sweeps.scaling.observations import Observations
 from tlm_sweeps.scaling.points import Point, with_budgets
 
 _ASKED = "a header with n_params, loss, and n_tokens or train_flops or both; budget_flops and setting if you like"
-_MOST_ROWS = 100_000
+_MOST_ROWS = 20_000
+_COUNTS, _LOSSES = (1.0, 1e40), (1e-9, 1e9)
+"""What can be so; beyond, it is another unit or a slip."""
 
 
 def read_observations(path: Path) -> Observations:
@@ -95,7 +97,9 @@ def _number(row: Mapping[str, str | None], column: str, place: str) -> float:
         value = float(written)
     except ValueError:
         value = math.nan
-    if not (0 < value < math.inf):
+    low, high = _LOSSES if column == "loss" else _COUNTS
+    if not low <= value <= high:
         said = f"`{written[:40]}`" if written else "an empty cell"
-        raise InputError(f"{said} is no {column}", place=f"{place} {column}", hint="write a number above 0, e.g. 1.5e6")
+        hint = f"write a number from {low:g} to {high:g}"
+        raise InputError(f"{said} is no {column}", place=f"{place} {column}", hint=hint)
     return value

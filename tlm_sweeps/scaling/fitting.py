@@ -39,6 +39,7 @@ from tlm_sweeps.units import format_flops
 
 _FORETOLD = (1.0, 10.0)
 """Budgets that are split where none is asked for, in units of the largest that was trained."""
+_FURTHEST = 1e6
 
 
 def fit(
@@ -59,6 +60,7 @@ def fit(
     cost = observed.cost or fitted_cost(points)
     most = max(setting.budget_flops or setting.train_flops for setting in settings)
     asked = sorted({*budgets}) or [most * step for step in _FORETOLD]
+    _ensure_reachable(asked, most)
     parametric = _parametric(points, settings, resamples)
     isoflop, by_minima = _isoflop(settings, asked, resamples)
     frontier = _frontier(settings)
@@ -222,6 +224,13 @@ def _run_point(setting: Setting) -> RunPoint:
         nll=setting.nll,
         n_runs=setting.n_runs,
     )
+
+
+def _ensure_reachable(budgets: Sequence[float], most: float) -> None:
+    """Refuse budgets of which no law could say anything."""
+    if budgets[-1] > _FURTHEST * most:
+        message = f"{budgets[-1]:.4g} is more than a million times the largest budget that was trained, {most:.4g}"
+        raise InputError(message, place="--budget", hint="ask for a smaller one: no law reaches so far")
 
 
 def _ensure_something(*found: object) -> None:

@@ -16,6 +16,8 @@ from tlm_sweeps.scaling.cost import CostLaw
 
 Column = Float[np.ndarray, " n"]
 """A number for each point."""
+_LARGEST = 600.0
+"""Of natural logarithms: what is beyond is no number of anything."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,16 @@ class Law:
     def nll(self, n_params: float, n_tokens: float) -> float:
         """Predicted loss.
 
-        >>> Law(E=1.0, A=4.0, B=9.0, alpha=0.5, beta=0.5).nll(16, 81)
+        >>> round(Law(E=1.0, A=4.0, B=9.0, alpha=0.5, beta=0.5).nll(16, 81), 9)
         3.0
         """
-        return self.E + self.A * n_params**-self.alpha + self.B * n_tokens**-self.beta
+        log_nll = self.log_nll(np.log([n_params]), np.log([n_tokens]))[0]
+        return math.exp(min(float(log_nll), _LARGEST))
 
     def log_nll(self, log_n: Column, log_d: Column) -> Column:
-        """Predicted log loss at many points, from log N and log D."""
-        by_size = self.A * np.exp(-self.alpha * log_n)
-        return np.log(self.E + by_size + self.B * np.exp(-self.beta * log_d))
+        """Predicted log loss at many points, from log N and log D. Nothing overflows, however odd a law."""
+        by_size, by_text = math.log(self.A) - self.alpha * log_n, math.log(self.B) - self.beta * log_d
+        return np.logaddexp(np.logaddexp(by_size, by_text), math.log(self.E))
 
     @property
     def has_optimum(self) -> bool:
@@ -82,7 +85,7 @@ def best_allocation(law: Law, cost: CostLaw, train_flops: float) -> Allocation |
     slope = law.alpha + cost.exponent * law.beta
     balance = math.log(law.alpha * law.A) - math.log(cost.exponent * law.beta * law.B)
     log_n = (balance + law.beta * (math.log(train_flops) - math.log(cost.factor))) / slope
-    if not -700 < log_n < 700:
+    if abs(log_n) > _LARGEST / 2:
         return None
     n_params = math.exp(log_n)
     n_tokens = cost.tokens(n_params, train_flops)
@@ -94,8 +97,8 @@ def best_allocation(law: Law, cost: CostLaw, train_flops: float) -> Allocation |
 def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
     """The middle part of bootstrapped values: between their percentiles (Efron 1979).
 
-    >>> interval([float(value) for value in range(101)], 0.9)
-    (5.0, 95.0)
+    >>> [round(end, 6) for end in interval([float(value) for value in range(101)], 0.9)]
+    [5.0, 95.0]
     """
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail])

@@ -55,9 +55,9 @@ def _on_minima(fit: IsoFlopFit) -> Iterator[str]:
         yield f"No minimum of {', '.join(budgets)} was used: {reason}."
     if len(fit.minima) == 2:
         yield "Two minima lie on a line whatever they are: a third budget would check it."
-    for each in fit.minima:
-        if each.at_edge > _CUT_OFF:
-            yield (
-                f"At {format_flops(each.budget_flops)} the minimum is hardly told from the edge of the sizes "
-                f"({each.at_edge:.0%} of resamples), where its interval ends."
-            )
+    cut_off = [format_flops(each.budget_flops) for each in fit.minima if each.at_edge > _CUT_OFF]
+    if cut_off:
+        yield (
+            f"At {', '.join(cut_off)} the minimum is hardly told from the edge of the sizes, where its interval ends "
+            f"(more than {_CUT_OFF:.0%} of resamples)."
+        )

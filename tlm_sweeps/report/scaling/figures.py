@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from tlm_sweeps.report.axes import Ticks, log_ticks
+from tlm_sweeps.report.axes import Ticks, log_ticks, with_prefix
 from tlm_sweeps.report.figures.theme import (
     BLACK,
     BLUE,
@@ -73,10 +73,11 @@ def draw_isoflop(found: FitDocument) -> Drawn | None:
     traces = [trace for number, each in enumerate(found.isoflop.minima) for trace in _curve(found, each, number)]
     figure = canvas(traces, x_title=_size_title(found), y_title=NLL_TITLE, height=460)
     _mark_counts(figure, [point.n_params for point in found.points])
+    ends = dict.fromkeys((found.isoflop.minima[0], found.isoflop.minima[-1]))
     words = " ".join(
-        f"At {format_flops(each.budget_flops)} the lowest point is {each.n_params.value:.3g} parameters, "
+        f"At {format_flops(each.budget_flops)} the lowest point is {with_prefix(each.n_params.value)} parameters, "
         f"{format_nll(each.nll)} nats."
-        for each in found.isoflop.minima
+        for each in ends
     )
     return Drawn("fit-isoflop", "IsoFLOP curves", f"{words} Lines are parabolas over the logarithm of size.", figure)
 
