@@ -17,6 +17,7 @@ from tlm_sweeps.cli import (
     committee_command,
     data_commands,
     doctor_command,
+    fit_command,
     merge_command,
     model_commands,
     output_commands,
@@ -48,6 +49,7 @@ app.command("status")(status_commands.status)
 app.command("list")(status_commands.list_)
 app.command("report")(output_commands.report)
 app.command("export")(output_commands.export)
+app.command("fit")(fit_command.fit)
 app.command("merge")(merge_command.merge)
 app.command("committee")(committee_command.committee)
 app.command("sample")(model_commands.sample)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from tlm_sweeps.compute.planning import FactsOf, PlannedTrial, SweepPlan
     from tlm_sweeps.compute.rates import Precision
     from tlm_sweeps.console.chain_view import PlannedSweep
+    from tlm_sweeps.report.scaling.foretelling import ForetoldTrial
+    from tlm_sweeps.scaling.document import FitDocument
     from tlm_sweeps.spec.loading import LoadedSweep
     from tlm_sweeps.spec.sweep import SweepSpec
     from tlm_sweeps.training.calibration import Found
@@ -31,6 +34,10 @@ def plan(
         int, typer.Option("--sample", metavar="N", min=1, help="Settings to draw from an infinite or huge space.")
     ] = 50,
     workers: Workers = "auto",
+    from_fit: Annotated[
+        Path | None,
+        typer.Option("--from-fit", metavar="FILE", help="What `fit --json` wrote: foretell each setting's loss."),
+    ] = None,
     *,
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="Time this machine first, for about 20 s, and keep what it says.")
@@ -41,7 +48,7 @@ def plan(
 
     Each setting of the space gets a verdict, its parameters, FLOPs in three accounts, steps, memory and predicted time.
     Times are those of a typical core until `--calibrate` has timed this machine. Sweeps that `after` names are planned
-    too, and shown as a whole.
+    too, and shown as a whole. `--from-fit` adds what a scaling law says each setting will reach.
     """
     from tlm_sweeps.compute.calibration import precisions_of
     from tlm_sweeps.console.chain_view import chain_view, seeds_line
@@ -66,13 +73,43 @@ def plan(
         found = kept(precisions)
     planned = [_planned(each, facts_of, found, sample=sample, workers=workers) for each in members]
     last = planned[-1]
+    told = None if from_fit is None else _told(from_fit, last.plan, facts_of)
     if json:
         facts = [plan_facts(each.spec, each.plan, each.forecast, found) for each in planned]
-        write_json(facts[-1] | chain_facts(planned, facts))
+        write_json(facts[-1] | chain_facts(planned, facts) | (_told_facts(told) if told else {}))
         return
     show(plan_view(last.spec, last.plan, last.forecast, found, out(), note=last.note))
     if len(planned) > 1 or last.origins:
         show(chain_view(planned))
+    if told:
+        from tlm_sweeps.console.fit_view import foretold_view
+
+        show(foretold_view(*told, out()))
+
+
+def _told(path: Path, plan: SweepPlan, facts_of: FactsOf) -> tuple[FitDocument, list[ForetoldTrial]]:
+    """What the law of a fit says of a plan."""
+    from tlm_sweeps.report.scaling.foretelling import foretold, read_fit
+
+    found = read_fit(path)
+    return found, foretold(found, plan.trials, facts_of)
+
+
+def _told_facts(told: tuple[FitDocument, list[ForetoldTrial]]) -> dict[str, Any]:
+    """The same for programs."""
+    found, trials = told
+    foretold = [
+        {
+            "settings": each.trial.settings,
+            "budget_flops": each.trial.budget_flops,
+            "n_params": each.n_params,
+            "n_tokens": each.n_tokens,
+            "predicted_nll": each.prediction.nll,
+            "interval": each.prediction.interval,
+        }
+        for each in trials
+    ]
+    return {"fit_sources": list(found.basis.sources), "foretold": foretold}
 
 
 def _planned(loaded: LoadedSweep, facts_of: FactsOf, found: Found, *, sample: int, workers: str) -> PlannedSweep:

@@ -12,7 +12,7 @@ from tlm_sweeps.spec.space import Choices, Dimension, Range
 
 _MIDDLE, _LONG = 2.0, 3.1
 """Decades up to which short names stand at 1, 2, 5, and above which an axis is marked at powers of ten only."""
-_PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_PREFIXES = ((1e21, "Z"), (1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 @dataclass(frozen=True)
