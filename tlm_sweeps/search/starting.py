@@ -20,6 +20,8 @@ from typing import Protocol
 
 LEAVING_SECONDS = 15.0
 """How long a worker may take to leave once its line is cut; more than a tracker's last words take."""
+KILLED_SECONDS = 5.0
+"""How long to wait for a process that was killed: one that hangs in the kernel, on a dead disk, is not waited for."""
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 """Read when numpy and torch are imported: a worker raises its own number for a run that may use more. Threads that
 wait for each other sleep: those that spin make a step many times slower as soon as something else wants a core."""
@@ -91,7 +93,7 @@ class Forked:
         code = nursery.end_of(worker)
         if code is not None:
             return End(_in_words(code), _log(self._logs, worker))
-        return End(_in_words(nursery.close()), nursery.log)
+        return End(_in_words(nursery.close(KILLED_SECONDS)), nursery.log)
 
     def close(self) -> None:
         """See `Starter.close`."""
@@ -105,6 +107,7 @@ class _Nursery:
     def __init__(self, log: Path, data_dir: Path | None) -> None:
         self.log = log
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(2 * LEAVING_SECONDS)  # it may hang as a worker may
         self._process = _begun("tlm_sweeps.search.nursery", theirs.fileno(), log, data_dir)
         theirs.close()
 
@@ -113,17 +116,21 @@ class _Nursery:
         socket.send_fds(self._control, [request], [line.fileno()])
 
     def end_of(self, worker: int) -> int | None:
-        """A worker's exit code; None when the nursery is gone and nobody knows."""
+        """A worker's exit code; None when the nursery is gone, or does not answer, and nobody knows."""
         with suppress(OSError):
             self._control.send(json.dumps({"worker": worker}).encode())
             code = self._control.recv(100)
             return int(code) if code else None
         return None
 
-    def close(self) -> int:
-        """Hang up: it sees its workers out and leaves, unless it is gone already; its exit code."""
+    def close(self, seconds: float = 2 * LEAVING_SECONDS) -> int:
+        """Hang up: it sees its workers out and leaves, unless it is gone already; its exit code.
+
+        Args:
+            seconds: until it is killed; workers that it has then live on.
+        """
         self._control.close()
-        return _ended(self._process, 2 * LEAVING_SECONDS)
+        return _ended(self._process, seconds)
 
 
 class Spawned:
@@ -171,7 +178,9 @@ def _ended(process: subprocess.Popen[bytes], seconds: float = LEAVING_SECONDS) -
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
         process.kill()
-        return process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(KILLED_SECONDS)
+        return -signal.SIGKILL
 
 
 def _in_words(code: int) -> str:

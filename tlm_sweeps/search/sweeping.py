@@ -21,6 +21,7 @@ from tlm_sweeps.search.affording import keep_unbegun
 from tlm_sweeps.search.checkpoint_interval import checkpoint_seconds
 from tlm_sweeps.search.continuing import changes_since, seeds_hint, with_seeds_begun
 from tlm_sweeps.search.coordinator import Coordinator
+from tlm_sweeps.search.deadlines import deadlines
 from tlm_sweeps.search.devices import Asked, devices, room_on_gpus
 from tlm_sweeps.search.growing import add_missing_runs, ensure_seeds_fit
 from tlm_sweeps.search.pool import LocalPool
@@ -75,6 +76,7 @@ def sweep(
     folder = sweep_folder(runs, spec.name)
     ensure_not_launched(folder)
     checkpoint_seconds()
+    deadlines()
     facts_of = facts_reader(data_dir)
     ensure_feasible(spec, facts_of)
     ensure_resolved(spec, folder, facts_of)
