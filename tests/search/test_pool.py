@@ -31,7 +31,7 @@ def pool_of(kind: type[Forked | Spawned], folder: Path, size: int = 1) -> Iterat
 
 def heard_until(pool: LocalPool, kind: type[Heard]) -> Heard:
     """What the only worker says next of a kind; its measurements are answered."""
-    patience = time.monotonic() + 60
+    patience = time.monotonic() + 240
     while time.monotonic() < patience:
         for worker, report in pool.wait(0.2):
             if isinstance(report, kind):
@@ -85,6 +85,23 @@ def test_a_killed_worker_is_told_of_and_replaced(
         assert died == Died("signal 9 (SIGKILL)", tmp_path / "worker-0.log", 0)
         trained(pool, order_of(tiny(), tmp_path / "other"))
     assert children(os.getpid()) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_out_of_memory_is_said_only_where_the_system_counted_a_kill(
+    kind: type[Forked | Spawned], tiny: Tiny, order_of: OrderOf, tmp_path: Path
+):
+    counted = tmp_path / "proc/vmstat"
+    counted.parent.mkdir()
+    counted.write_text("oom_kill 1")
+    with closing(LocalPool(1, tmp_path, begin=kind(tmp_path, None, root=tmp_path))) as pool:
+        for kills, how in ((1, ""), (2, ", out of memory?"), (2, "")):
+            pool.send(0, order_of(tiny(), tmp_path / "r"))
+            heard_until(pool, TakenUp)
+            counted.write_text(f"oom_kill {kills}")
+            (first,) = children(os.getpid())
+            os.kill(children(first)[0] if kind is Forked else first, signal.SIGKILL)
+            assert heard_until(pool, Died) == Died(f"signal 9 (SIGKILL){how}", tmp_path / "worker-0.log", 0)
 
 
 def test_nothing_that_a_fork_would_break_runs_in_the_nursery(tiny: Tiny, order_of: OrderOf, tmp_path: Path):

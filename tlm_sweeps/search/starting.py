@@ -18,6 +18,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol
 
+from tlm_sweeps.compute.machine import memory_kills
+
 LEAVING_SECONDS = 15.0
 """How long a worker may take to leave once its line is cut; more than a tracker's last words take."""
 KILLED_SECONDS = 5.0
@@ -32,7 +34,7 @@ class End:
     """How a worker ended."""
 
     how: str
-    """`signal 9 (SIGKILL)`, `exit code 1`."""
+    """`signal 9 (SIGKILL)`, `signal 9 (SIGKILL), out of memory?`, `exit code 1`."""
     log: Path
     """Where its last words are."""
 
@@ -67,8 +69,10 @@ def starter(logs: Path, data_dir: Path | None) -> Starter:
 class Forked:
     """Workers forked from a nursery: there in milliseconds, with the imported code in shared memory."""
 
-    def __init__(self, logs: Path, data_dir: Path | None) -> None:
+    def __init__(self, logs: Path, data_dir: Path | None, root: Path = Path("/")) -> None:
+        """See `starter`; `root` is where `/proc` and `/sys` are."""
         self._logs = logs
+        self._ends = _Ends(root)
         self._data_dir = data_dir
         self._nursery = _Nursery(logs / "workers.log", data_dir)
         self._came_from: dict[int, _Nursery] = {}
@@ -92,8 +96,8 @@ class Forked:
         nursery = self._came_from.pop(worker)
         code = nursery.end_of(worker)
         if code is not None:
-            return End(_in_words(code), _log(self._logs, worker))
-        return End(_in_words(nursery.close(KILLED_SECONDS)), nursery.log)
+            return End(self._ends.in_words(code), _log(self._logs, worker))
+        return End(self._ends.in_words(nursery.close(KILLED_SECONDS)), nursery.log)
 
     def close(self) -> None:
         """See `Starter.close`."""
@@ -136,8 +140,10 @@ class _Nursery:
 class Spawned:
     """Workers that are interpreters of their own, and import everything anew."""
 
-    def __init__(self, logs: Path, data_dir: Path | None) -> None:
+    def __init__(self, logs: Path, data_dir: Path | None, root: Path = Path("/")) -> None:
+        """See `starter`; `root` is where `/proc` and `/sys` are."""
         self._logs = logs
+        self._ends = _Ends(root)
         self._data_dir = data_dir
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -151,7 +157,7 @@ class Spawned:
 
     def end_of(self, worker: int) -> End:
         """See `Starter.end_of`."""
-        return End(_in_words(_ended(self._processes.pop(worker))), _log(self._logs, worker))
+        return End(self._ends.in_words(_ended(self._processes.pop(worker))), _log(self._logs, worker))
 
     def close(self) -> None:
         """See `Starter.close`."""
@@ -183,8 +189,19 @@ def _ended(process: subprocess.Popen[bytes], seconds: float = LEAVING_SECONDS) -
         return -signal.SIGKILL
 
 
-def _in_words(code: int) -> str:
-    return f"signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"exit code {code}"
+class _Ends:
+    """How workers ended, in words. Only the system knows whether it has killed one for lack of memory: it counts."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._memory_kills = memory_kills(root)
+
+    def in_words(self, code: int) -> str:
+        if code >= 0:
+            return f"exit code {code}"
+        before, self._memory_kills = self._memory_kills, memory_kills(self._root)
+        is_for_memory = code == -signal.SIGKILL and self._memory_kills > before
+        return f"signal {-code} ({signal.Signals(-code).name})" + (", out of memory?" if is_for_memory else "")
 
 
 def _log(logs: Path, worker: int) -> Path:
