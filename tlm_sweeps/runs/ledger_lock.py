@@ -92,10 +92,11 @@ def _take(lock: int, folder: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = json.loads(os.pread(lock, 1000, 0) or b"{}")
+        pid, host = holder.get("pid", "?"), holder.get("host", "?")
+        pausing = f"`kill {pid}` on {host} pauses it, and then this command goes on with it"
         raise InputError(
-            f"sweep `{folder.name}` is already running as pid {holder.get('pid', '?')} on {holder.get('host', '?')} "
-            f"since {holder.get('since', '?')}",
-            hint=f"watch it with `tlm-sweeps status {folder.name}`",
+            f"sweep `{folder.name}` is already running as pid {pid} on {host} since {holder.get('since', '?')}",
+            hint=f"watch it with `tlm-sweeps status {folder.name}`; {pausing}",
         ) from None
     now = datetime.now(UTC).isoformat(timespec="seconds")
     os.ftruncate(lock, 0)
