@@ -128,8 +128,9 @@ class LocalPool:
         self._notice_own_sleep()
         by_connection = {each.connection: each for each in self._workers}
         speaking = [by_connection[each] for each in wait(list(by_connection), timeout=seconds)]  # type: ignore[index]  # wait returns what it was given
+        now = time.monotonic()  # to bury workers may take a while, in which nobody listens
         heard = [(each.number, word) for each in speaking if (word := self._word_of(each)) is not None]
-        heard += self._stuck({each.number for each in speaking})
+        heard += self._stuck({each.number for each in speaking}, now)
         self._waited_at = time.monotonic()
         return heard
 
@@ -169,11 +170,11 @@ class LocalPool:
         if now - self._waited_at > self._deadlines.silence_seconds / 4:
             self._awake_since = now
 
-    def _stuck(self, speaking: set[int]) -> list[tuple[int, Heard]]:
+    def _stuck(self, speaking: set[int], now: float) -> list[tuple[int, Heard]]:
         """The deaths of workers that are stuck; what those that speak have said may not all have been heard yet."""
         deaths: list[tuple[int, Heard]] = []
         for each in tuple(self._workers):
-            fault = each.pulse.fault(self._deadlines, time.monotonic(), self._awake_since)
+            fault = each.pulse.fault(self._deadlines, now, self._awake_since)
             if fault is not None and each.number not in speaking:
                 deaths.append((each.number, self._given_up(each, fault)))
         return deaths
