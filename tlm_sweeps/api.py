@@ -95,6 +95,7 @@ def iter_sweep(
     stack: int | None = None,
     argv: Sequence[str] = (),
     shared: Sequence[SharedTotal] = (),
+    retries: int | None = None,
 ) -> Generator[SweepProgress]:
     """Run a sweep, or go on with it, a picture at a time; what it is after is not trained.
 
@@ -109,6 +110,7 @@ def iter_sweep(
         stack: most runs of one shape that are trained as one; default 8 on a GPU, 1 on a CPU.
         argv: the command, for the records; default this process's.
         shared: totals that cover it and other sweeps, as `LoadedSweep.totals_over` has them.
+        retries: how often a run whose worker died is gone on with before it has failed; default 2.
 
     Raises:
         InputError: before anything is written, when the sweep cannot run.
@@ -124,6 +126,7 @@ def iter_sweep(
         stack=stack,
         argv=tuple(argv),
         shared=shared,
+        retries=retries,
     )
 
 
@@ -135,6 +138,7 @@ def sweep(
     workers: Workers = None,
     device: Asked = "auto",
     stack: int | None = None,
+    retries: int | None = None,
 ) -> SweepResults:
     """Run a sweep, or go on with it, to its end. The same call resumes.
 
@@ -145,13 +149,21 @@ def sweep(
         workers: runs at a time; default as cores and memory allow. `OnRay(8)`: on the nodes of a Ray cluster.
         device: `auto` computes on the GPUs, if there are any.
         stack: most runs of one shape that are trained as one; default 8 on a GPU, 1 on a CPU.
+        retries: how often a run whose worker died is gone on with before it has failed; default 2.
     """
     from tlm_sweeps.search.sweeping import in_startable_order
 
     order = in_startable_order(spec, runs_folder(_path(runs_dir)), _path(data_dir))
     for link, shared in order:
         pictures = iter_sweep(
-            link, runs_dir=runs_dir, data_dir=data_dir, workers=workers, device=device, stack=stack, shared=shared
+            link,
+            runs_dir=runs_dir,
+            data_dir=data_dir,
+            workers=workers,
+            device=device,
+            stack=stack,
+            shared=shared,
+            retries=retries,
         )
         with closing(pictures):
             for _ in pictures:

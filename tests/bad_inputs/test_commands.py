@@ -23,6 +23,7 @@ WRONG = {
     "a data folder that is not there": ("plan tiny.yaml --set corpus={name: ptb} --data-dir nowhere", "nowhere"),
     "no number of workers": ("sweep tiny.yaml --workers many", "whole number from 1"),
     "no workers": ("sweep tiny.yaml --workers 0", "whole number from 1"),
+    "fewer retries than none": ("sweep tiny.yaml --retries -1", "0 lets a run fail with its first worker"),
     "an empty spec": ("spec check empty.yaml", "empty"),
     "a spec that is no text": ("spec check binary.yaml", "not UTF-8"),
     "an empty text": ("sweep tiny.yaml --set corpus={path: empty.yaml}", "no text"),
@@ -98,4 +99,17 @@ def test_an_impossible_time_between_checkpoints_is_refused(
     assert answer.code == 2
     assert f"`{written}` is no number of seconds" in answer.err
     assert "leave TLM_CHECKPOINT_SECONDS unset" in answer.err
+    assert sorted(spec.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("written", ["soon", "0", "nan", "1e9"])
+def test_an_impossible_time_until_a_worker_is_stuck_is_refused(
+    tlm: Tlm, spec: Path, monkeypatch: pytest.MonkeyPatch, written: str
+):
+    monkeypatch.setenv("TLM_STUCK_SECONDS", written)
+    before = sorted(spec.parent.rglob("*"))
+    answer = tlm("sweep", spec)
+    assert answer.code == 2
+    assert f"`{written}` is no number of seconds" in answer.err
+    assert "leave TLM_STUCK_SECONDS unset" in answer.err
     assert sorted(spec.parent.rglob("*")) == before

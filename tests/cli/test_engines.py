@@ -28,6 +28,7 @@ WRONG = {
     "a scheduler offline": ("--engine wandb --offline --scheduler optuna", "contradict each other"),
     "workers of a W&B sweep": ("--engine wandb --workers 2", "`--agents N` starts N agents"),
     "a stack of a W&B sweep": ("--engine wandb --stack 2", "--stack"),
+    "retries of a W&B sweep": ("--engine wandb --retries 1", "--retries"),
     "a device for nobody": ("--engine wandb --device cpu", "nothing is trained by this command"),
     "a project that is a path": ("--engine wandb --project a/b", "`a/b` cannot be a name"),
     "no agents": ("--engine wandb --agents 0", "greater than or equal to 1"),

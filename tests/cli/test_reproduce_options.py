@@ -19,6 +19,7 @@ STUDY = "architecture-tradeoffs"
         ("--from . --workers 2", "--workers means nothing where nothing is trained", "leave out --from or --workers"),
         ("--from . --runs-dir .", "--runs-dir means nothing where kept records are read", "--runs-dir"),
         ("--no-train --stack 2", "--stack means nothing where nothing is trained", "leave out --no-train or --stack"),
+        ("--no-train --retries 1", "--retries means nothing where nothing is trained", "--no-train or --retries"),
         ("--no-train --specs .", "--specs means nothing", "leave out --no-train or --specs"),
         ("--no-train", "no sweep of architecture-tradeoffs that is asked for has been begun", "leave out --no-train"),
         ("--again any --seeds 2", "--seeds means nothing where one run is trained again", "leave out --again or --see"),

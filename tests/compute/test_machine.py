@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tlm_sweeps.compute.gpus import Gpu, gpus
-from tlm_sweeps.compute.machine import Granted, this_machine
+from tlm_sweeps.compute.machine import Granted, memory_kills, this_machine
 
 GIB = 2**30
 Files = Mapping[str, str]
@@ -135,3 +135,24 @@ def test_gpus_are_those_that_the_driver_lists_and_cuda_may_see(driver: Callable[
 def test_a_driver_that_fails_means_no_gpu(driver: Callable[[str], None]):
     driver("echo 'Failed to initialize NVML'; exit 9")
     assert gpus({}) == ()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        V2 | {"sys/fs/cgroup/user/job/memory.events": "oom 9\noom_kill 3\n", "proc/vmstat": "oom_kill 70"},
+        V1_IN_A_CONTAINER
+        | {"sys/fs/cgroup/memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"},
+        {"proc/self/cgroup": "0::/", "proc/vmstat": "oom_other 9\noom_kill 3\n"},
+    ],
+    ids=["version 2", "version 1", "no group"],
+)
+def test_kills_for_lack_of_memory_are_those_of_our_own_control_group(files: Files, tmp_path: Path):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="ascii")
+    assert memory_kills(tmp_path) == 3
+
+
+def test_a_system_that_does_not_count_kills_has_none(tmp_path: Path):
+    assert memory_kills(tmp_path) == 0

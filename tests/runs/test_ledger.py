@@ -117,8 +117,9 @@ def test_a_second_writer_is_told_who_has_the_sweep(tmp_path: Path):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
-        with pytest.raises(InputError, match=f"already running as pid {process.pid}"), writing(tmp_path / "s"):
+        with pytest.raises(InputError, match=f"as pid {process.pid} on .* since 2") as told, writing(tmp_path / "s"):
             pass
+        assert f"`kill {process.pid}`" in told.value.problems[0].hint
         with reading(tmp_path / "s") as ledger:
             assert ledger.records() == ()
         process.kill()

@@ -31,7 +31,7 @@ def pool_of(kind: type[Forked | Spawned], folder: Path, size: int = 1) -> Iterat
 
 def heard_until(pool: LocalPool, kind: type[Heard]) -> Heard:
     """What the only worker says next of a kind; its measurements are answered."""
-    patience = time.monotonic() + 60
+    patience = time.monotonic() + 240
     while time.monotonic() < patience:
         for worker, report in pool.wait(0.2):
             if isinstance(report, kind):
@@ -46,6 +46,10 @@ def children(pid: int) -> list[int]:
     """The nursery or the workers that a process has started."""
     listing = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=True)
     return [int(line.split()[0]) for line in listing.stdout.splitlines() if "tlm_sweeps.search" in line]
+
+
+def threads(process: int) -> int:
+    return len(list(Path(f"/proc/{process}/task").iterdir()))
 
 
 def trained(pool: LocalPool, order: TrainOrder) -> Ended:
@@ -83,13 +87,31 @@ def test_a_killed_worker_is_told_of_and_replaced(
     assert children(os.getpid()) == []
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_out_of_memory_is_said_only_where_the_system_counted_a_kill(
+    kind: type[Forked | Spawned], tiny: Tiny, order_of: OrderOf, tmp_path: Path
+):
+    counted = tmp_path / "proc/vmstat"
+    counted.parent.mkdir()
+    counted.write_text("oom_kill 1")
+    with closing(LocalPool(1, tmp_path, begin=kind(tmp_path, None, root=tmp_path))) as pool:
+        for kills, how in ((1, ""), (2, ", out of memory?"), (2, "")):
+            pool.send(0, order_of(tiny(), tmp_path / "r"))
+            heard_until(pool, TakenUp)
+            counted.write_text(f"oom_kill {kills}")
+            (first,) = children(os.getpid())
+            os.kill(children(first)[0] if kind is Forked else first, signal.SIGKILL)
+            assert heard_until(pool, Died) == Died(f"signal 9 (SIGKILL){how}", tmp_path / "worker-0.log", 0)
+
+
 def test_nothing_that_a_fork_would_break_runs_in_the_nursery(tiny: Tiny, order_of: OrderOf, tmp_path: Path):
     with pool_of(Forked, tmp_path) as pool:
         trained(pool, order_of(tiny(), tmp_path / "r"))
         (nursery,) = children(os.getpid())
         (worker,) = children(nursery)
+        assert threads(nursery) == 1
+        assert threads(worker) == 2, "one trains, one says that it lives"
         for process in (nursery, worker):
-            assert len(list(Path(f"/proc/{process}/task").iterdir())) == 1, "a thread"
             assert "libcuda.so" not in Path(f"/proc/{process}/maps").read_text()
 
 
@@ -97,10 +119,10 @@ def test_an_order_for_two_threads_is_computed_by_two(tiny: Tiny, order_of: Order
     wide = {"model": {"kind": "linear", "width": 64, "context": 64}, "training": {"batch_size": 256, "predict": "last"}}
     spec = tiny(experiment=wide, search={}, budget={"flops": 1e9, "tolerance": 0.1}, engine={})
     with pool_of(Forked, tmp_path) as pool:
-        for threads in (1, 2):
-            trained(pool, order_of(spec, tmp_path / f"r{threads}").model_copy(update={"threads": threads}))
+        for wanted in (1, 2):
+            trained(pool, order_of(spec, tmp_path / f"r{wanted}").model_copy(update={"threads": wanted}))
             (worker,) = children(children(os.getpid())[0])
-            assert (len(list(Path(f"/proc/{worker}/task").iterdir())) > 1) == (threads > 1)
+            assert (threads(worker) > 2) == (wanted > 1)
 
 
 def test_workers_outlive_their_nursery_and_new_ones_get_a_new_one(tiny: Tiny, order_of: OrderOf, tmp_path: Path):

@@ -172,11 +172,11 @@ def worker_pids() -> list[int]:
     return [pid for pid, args in descendants(os.getpid()) if "nursery" in args][1:]
 
 
-def swept_with_deaths(spec: SweepSpec, runs: Path, deaths: int) -> list[str]:
+def swept_with_deaths(spec: SweepSpec, runs: Path, deaths: int, retries: int | None = None) -> list[str]:
     """Run a sweep and kill the worker of its first run so often; what was said of it."""
     said: list[str] = []
     seen: set[int] = set()
-    for picture in sweep(spec, runs, workers=1):
+    for picture in sweep(spec, runs, workers=1, retries=retries):
         said += picture.complaints
         (worker,) = worker_pids() or [0]
         begun = picture.running and picture.running[0].trial == 0 and picture.running[0].share > 0
@@ -213,6 +213,17 @@ def test_a_run_that_kills_every_worker_has_failed_and_the_sweep_goes_on(tiny: Ti
         assert ledger.reserved_flops() == 0
         spent_in_vain = ledger.spent_flops() - (complete.train_flops or {})["matmul"]
         assert 0 < (failed.train_flops or {})["matmul"] <= spent_in_vain
+
+
+@pytest.mark.parametrize(("retries", "state"), [(0, "failed"), (1, "complete")])
+def test_a_run_is_gone_on_with_as_often_as_asked_for(tiny: Tiny, tmp_path: Path, retries: int, state: str):
+    spec = tiny(engine={"sampler": "random", "trials": 1}, budget={"flops": 2e9})
+    assert len(swept_with_deaths(spec, tmp_path / "runs", 1, retries)) == retries
+    (record,) = read(tmp_path / "runs" / "tiny")
+    assert record.state == state
+    assert record.reason == ("" if retries else "its worker died: signal 9 (SIGKILL), see worker-0.log")
+    (again,) = sweep(spec, tmp_path / "runs", workers=1)
+    assert again.states == {state: 1}, "how often is no part of what the sweep is"
 
 
 def test_workers_that_cannot_start_end_the_sweep_and_burn_no_trial(

@@ -62,6 +62,7 @@ def follow(
         workers=workers,
         device=device,
         stack=machinery.stack,
+        retries=machinery.retries,
         argv=argv,
         shared=(within or loaded).totals_over(spec.name),
     )

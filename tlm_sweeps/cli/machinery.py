@@ -15,3 +15,4 @@ class Machinery:
     stack: int | None
     runs_dir: Path | None
     data_dir: Path | None
+    retries: int | None = None

@@ -39,6 +39,14 @@ Stack = Annotated[
     int | None,
     typer.Option("--stack", min=1, help="Most runs of one shape to train as one. Default: 8 on a GPU, 1 on a CPU."),
 ]
+Retries = Annotated[
+    int | None,
+    typer.Option(
+        "--retries",
+        metavar="N",
+        help="How often a run whose worker died is gone on with; then it has failed. Default: 2.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

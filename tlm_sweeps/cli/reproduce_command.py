@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tlm_sweeps.cli.machinery import Machinery
-from tlm_sweeps.cli.options import DataDir, Device, Json, RunsDir, Stack, Workers
+from tlm_sweeps.cli.options import DataDir, Device, Json, Retries, RunsDir, Stack, Workers
 from tlm_sweeps.cli.reproduce_options import (
     ensure_consistent,
     ensure_own_page,
@@ -110,6 +110,7 @@ def reproduce(
     workers: Workers = "auto",
     device: Device = "auto",
     stack: Stack = None,
+    retries: Retries = None,
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
     *,
@@ -133,7 +134,7 @@ def reproduce(
     ensure_timed([answer.key for answer in chosen.answers], again_latency=again_latency)
     ensure_writable_files({"--html": html, "--findings": findings})
     ensure_own_page(findings, study)
-    machinery = Machinery(workers, device, stack, runs_dir, data_dir)
+    machinery = Machinery(workers, device, stack, runs_dir, data_dir, retries)
     if again is not None:
         found = api.study_sweeps(chosen, kept=from_, runs_dir=runs_dir)
         train_again(_own(chosen, found), again, machinery, argv=context.obj, json=json)

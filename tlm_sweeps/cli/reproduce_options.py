@@ -11,7 +11,7 @@ import typer
 
 from tlm_sweeps.errors import InputError
 
-_TRAINING = ("--specs", "--data-dir", "--stack", "--workers", "--device")
+_TRAINING = ("--specs", "--data-dir", "--stack", "--workers", "--device", "--retries")
 """How to train what is missing."""
 _COMMAND = re.compile(r"tlm-sweeps reproduce (\S+) --from")
 _HEAD = 2_000

@@ -48,7 +48,7 @@ def submit_sweep(
     from tlm_sweeps.runs.folders import runs_folder
 
     device = device_of(machinery.device)
-    training = Training(workers_of(machinery.workers), device, machinery.stack, offline, no_report)
+    training = Training(workers_of(machinery.workers), device, machinery.stack, machinery.retries, offline, no_report)
     runs = runs_folder(machinery.runs_dir)
     with located(loaded):
         job = submit(spec, loaded, asked, training, runs=runs, data_dir=machinery.data_dir, argv=argv)

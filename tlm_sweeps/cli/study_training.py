@@ -212,6 +212,7 @@ def train_again(
             workers=1,
             device=device_of(machinery.device),
             argv=argv,
+            retries=machinery.retries,
         )
         with closing(pictures), plain_view(resumes=False) as show_picture:
             for picture in pictures:

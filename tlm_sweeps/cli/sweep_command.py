@@ -20,7 +20,7 @@ from tlm_sweeps.cli.engine_options import (
 )
 from tlm_sweeps.cli.following import follow
 from tlm_sweeps.cli.machinery import Machinery
-from tlm_sweeps.cli.options import DataDir, Device, Json, RunsDir, Sets, Spec, Stack, Workers, device_of
+from tlm_sweeps.cli.options import DataDir, Device, Json, Retries, RunsDir, Sets, Spec, Stack, Workers, device_of
 from tlm_sweeps.cli.slurm_options import (
     AccountOption,
     FurtherOption,
@@ -50,6 +50,7 @@ def sweep(
     data_dir: DataDir = None,
     device: Device = "auto",
     stack: Stack = None,
+    retries: Retries = None,
     entity: EntityOption = None,
     project: ProjectOption = None,
     scheduler: SchedulerOption = None,
@@ -104,7 +105,7 @@ def sweep(
     if found.notes:
         say(f"searched by {found.spec.engine.kind}: {', '.join(found.notes)}")
     if found.spec.engine.kind == "wandb" and not offline:
-        _refuse_of_workers(workers, stack, device, agents)
+        _refuse_of_workers(workers, stack, retries, device, agents)
         _refuse_job(asked)
         launch_sweep(
             found.spec,
@@ -118,7 +119,7 @@ def sweep(
             json=json,
         )
         return
-    machinery = Machinery(workers, device, stack, runs_dir, data_dir)
+    machinery = Machinery(workers, device, stack, runs_dir, data_dir, retries)
     if asked is not None:
         submit_sweep(
             found.spec,
@@ -150,10 +151,10 @@ def _as_begun(loaded: LoadedSweep, runs_dir: Path | None) -> LoadedSweep:
     return begun
 
 
-def _refuse_of_workers(workers: str, stack: int | None, device: str, agents: int | None) -> None:
+def _refuse_of_workers(workers: str, stack: int | None, retries: int | None, device: str, agents: int | None) -> None:
     """What is said to workers, when W&B's agents train."""
-    if workers != "auto" or stack is not None:
-        option = "--stack" if workers == "auto" else "--workers"
+    given = {"--workers": workers != "auto", "--stack": stack is not None, "--retries": retries is not None}
+    if option := next((each for each, is_given in given.items() if is_given), None):
         hint = "`--agents N` starts N agents, each with one run at a time; `--offline` trains here, with workers"
         raise InputError(f"{option}: W&B's agents train this sweep", place=option, hint=hint)
     if device_of(device) != "auto" and agents is None:

@@ -54,6 +54,21 @@ def cores() -> int:
     return this_machine().cores.amount
 
 
+def memory_kills(root: Path = Path("/")) -> int:
+    """How many processes of our control group the system has killed so far for lack of memory.
+
+    Of the whole machine, where no group tells. Whoever asks twice knows whether one was killed in between.
+
+    Args:
+        root: where `/proc` and `/sys` are; tests have their own.
+    """
+    for group in _groups(root, "memory"):  # ours is the first one
+        for file in ("memory.events", "memory.oom_control"):  # of version 2, and 1
+            if found := _named(_text(group / file), "oom_kill"):
+                return _number(found)
+    return _number(_named(_text(root / "proc/vmstat"), "oom_kill"))
+
+
 def _seen_cores() -> Grant:
     if hasattr(os, "sched_getaffinity"):
         allowed = len(os.sched_getaffinity(0))

@@ -31,7 +31,15 @@ def script_text(name: str, asked: Asked, command: Sequence[str]) -> str:
 
 
 def command_words(
-    spec: str, *, runs: str, data_dir: str | None, workers: str, device: str, stack: int | None, offline: bool
+    spec: str,
+    *,
+    runs: str,
+    data_dir: str | None,
+    workers: str,
+    device: str,
+    stack: int | None,
+    retries: int | None,
+    offline: bool,
 ) -> list[str]:
     """The sweep's command inside the job.
 
@@ -42,9 +50,11 @@ def command_words(
         workers: as after `--workers`.
         device: as after `--device`.
         stack: as after `--stack`.
+        retries: as after `--retries`.
         offline: whether a W&B sweep is searched without W&B.
     """
     words = ["sweep", spec, f"--runs-dir={runs}", f"--workers={workers}", f"--device={device}"]
     words += [f"--data-dir={data_dir}"] if data_dir is not None else []
     words += [f"--stack={stack}"] if stack is not None else []
+    words += [f"--retries={retries}"] if retries is not None else []
     return words + (["--offline"] if offline else [])

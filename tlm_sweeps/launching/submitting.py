@@ -48,6 +48,7 @@ class Training:
     workers: Workers
     device: str
     stack: int | None
+    retries: int | None
     offline: bool
     no_report: bool
 
@@ -111,6 +112,7 @@ def _command(spec: Path, asked: Asked, training: Training, runs: Path, data_dir:
         workers=_workers_inside(training.workers, asked),
         device=training.device,
         stack=training.stack,
+        retries=training.retries,
         offline=training.offline,
     )
     return words + (["--no-report"] if training.no_report else [])

@@ -102,10 +102,11 @@ def _take(lock: int, folder: Path) -> None:
         if not holder:  # whoever only keeps it as it is writes nothing
             message = f"sweep `{folder.name}` is in use: it is being merged into another folder, or just starting"
             raise InputError(message, hint="try again in a moment") from None
+        pid, host = holder.get("pid", "?"), holder.get("host", "?")
+        pausing = f"`kill {pid}` on {host} pauses it, and then this command goes on with it"
         raise InputError(
-            f"sweep `{folder.name}` is already running as pid {holder.get('pid', '?')} on {holder.get('host', '?')} "
-            f"since {holder.get('since', '?')}",
-            hint=f"watch it with `tlm-sweeps status {folder.name}`",
+            f"sweep `{folder.name}` is already running as pid {pid} on {host} since {holder.get('since', '?')}",
+            hint=f"watch it with `tlm-sweeps status {folder.name}`; {pausing}",
         ) from None
     now = datetime.now(UTC).isoformat(timespec="seconds")
     os.ftruncate(lock, 0)

@@ -5,7 +5,6 @@ Everything it knows is in the ledger before anybody acts on it, so it can stop a
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from tlm_sweeps.runs.ledger import Ledger, Proposal
 from tlm_sweeps.runs.planned import planned_record, planned_runs
 from tlm_sweeps.runs.record import Provenance, Record
 from tlm_sweeps.search.affording import keep_unbegun, unbegun_in
+from tlm_sweeps.search.crash_loops import CrashLoop
 from tlm_sweeps.search.deaths import RETRIES, ensure_workers_start, gives_up, goes_on
 from tlm_sweeps.search.in_flight import InFlight, order_for
 from tlm_sweeps.search.messages import (
@@ -50,9 +50,6 @@ _TICK_SECONDS = 0.25
 _PAUSE_SECONDS = 30.0
 _TELLING_SECONDS = 10.0
 """More than a tracker's last words take."""
-_CLAIM_SECONDS = 1.0
-_LEAST_SECONDS = 0.05
-"""Below this a speed is not worth the name."""
 
 
 class Coordinator:
@@ -103,17 +100,23 @@ class Coordinator:
         self._in_flight: dict[str, InFlight] = {}
         self._news: list[Record] = []
         self._outside = Outside()
+        self._crashes = CrashLoop(ledger.folder)
         self._begun = time.monotonic()
         self._recover()
         self._spent_before = ledger.spent_flops()
 
     def run(self) -> Generator[SweepProgress]:
-        """Train until nothing is left to try; a picture of the sweep every moment."""
+        """Train until nothing is left to try; a picture of the sweep every moment.
+
+        Raises:
+            RunError: no worker starts (any more), or everything crashes.
+        """
         try:
             while self._assign() or self._in_flight or not self._pool.present():
                 for worker, report in self._pool.wait(_TICK_SECONDS):
                     self._hear(worker, report)
                 yield self._picture()
+                self._crashes.ensure_none()
             self._hear_out()
             keep_unbegun(self._ledger, self._proposer.unbegun(self._left()))
             yield self._picture()
@@ -310,18 +313,10 @@ class Coordinator:
         run.timed_at = time.monotonic()
 
     def _claim(self, run: InFlight) -> None:
-        """Tell the ledger now and then how far the run may be until it is told again: if all dies, that is charged.
-
-        At its first word, then once a second, for two seconds ahead at the speed since the last time.
-        """
-        elapsed = time.monotonic() - run.timed_at
-        if run.claimed and elapsed < _CLAIM_SECONDS:
-            return
-        ahead = math.ceil(2 * _CLAIM_SECONDS * (run.step - run.timed_step) / max(elapsed, _LEAST_SECONDS))
-        run.timed_at, run.timed_step, run.claimed = run.timed_at + elapsed, run.step, True
-        self._ledger.claim(
-            run.lease, self._spending.by(run.record, min(run.step + ahead, self._spending.steps_of(run.record)))
-        )
+        """Tell the ledger now and then how far the run may be until it is told again."""
+        if (reach := run.reach(time.monotonic())) is not None:
+            steps = min(reach, self._spending.steps_of(run.record))
+            self._ledger.claim(run.lease, self._spending.by(run.record, steps))
 
     def _measured(self, run: InFlight, report: Measured) -> None:
         run.share, run.val_nll = report.share, report.measurement.val_nll
@@ -349,6 +344,7 @@ class Coordinator:
         record = Record.model_validate(run.record.model_dump() | dict(fields) | {"finished_at": _now()})
         if self._ledger.settle(run.lease, record, charged):
             self._runs.put(record)
+            self._crashes.hear(record)
             self._news.append(record)
             self._close_trial(record)
 
@@ -369,6 +365,7 @@ class Coordinator:
         ended = record.model_copy(update={**fields, "finished_at": _now()})
         self._ledger.end_waiting(ended, charged)
         self._runs.put(ended)
+        self._crashes.hear(ended)
         self._news.append(ended)
         return ended
 

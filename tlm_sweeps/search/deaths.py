@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlm_sweeps.errors import RunError
+from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.search.pool import Died
 
 RETRIES = 2
@@ -10,6 +10,20 @@ RETRIES = 2
 
 _MOST_FALSE_STARTS = 3
 """Workers that die before they have started, in a row, until the machine is to blame and not a run."""
+
+
+def retries_asked(retries: int | None) -> int:
+    """How often a run is gone on with: as often as asked for, else the default.
+
+    Raises:
+        InputError: less than never.
+    """
+    if retries is None:
+        return RETRIES
+    if retries < 0:
+        hint = f"0 lets a run fail with its first worker; leave it out for {RETRIES}"
+        raise InputError(f"a run cannot be gone on with {retries} times", place="--retries", hint=hint)
+    return retries
 
 
 def ensure_workers_start(died: Died) -> None:

@@ -111,6 +111,16 @@ class Ready(Message):
     """The worker has started and waits for orders; said once."""
 
     kind: Literal["ready"] = "ready"
+    pid: int
+    """Of its process, where it is."""
+
+
+class Beat(Message):
+    """Nothing new; who says it lives."""
+
+    kind: Literal["beat"] = "beat"
+    cpu_seconds: float = 0.0
+    """Processor time that a worker's training has used so far; 0 where that is not told."""
 
 
 class TakenUp(Message):
@@ -194,7 +204,7 @@ class Probed(Message):
 
 
 AnyOrder = TrainOrder | StackOrder | ProbeOrder | GoOn | Prune | Stop | Pause
-AnyReport = Ready | TakenUp | Advanced | Measured | Checkpointed | Ended | Complained | Told | Probed
+AnyReport = Ready | Beat | TakenUp | Advanced | Measured | Checkpointed | Ended | Complained | Told | Probed
 
 ORDERS: TypeAdapter[AnyOrder] = TypeAdapter(Annotated[AnyOrder, Field(discriminator="kind")])
 REPORTS: TypeAdapter[AnyReport] = TypeAdapter(Annotated[AnyReport, Field(discriminator="kind")])

@@ -27,7 +27,7 @@ from typing import NoReturn
 
 from tlm_sweeps.redaction import redacted
 from tlm_sweeps.search import worker
-from tlm_sweeps.search.starting import LEAVING_SECONDS
+from tlm_sweeps.search.starting import KILLED_SECONDS, LEAVING_SECONDS
 
 _MOST_BYTES = 2**16
 
@@ -88,14 +88,21 @@ def _become_worker(handle: int, number: int, log: Path, data_dir: Path | None) -
 
 def exit_code(pid: int, seconds: float) -> int:
     """How a child ended, as `subprocess` numbers it; one that does not end in time is killed."""
+    status = _status(pid, seconds)
+    if status is None:
+        os.kill(pid, signal.SIGKILL)
+        status = _status(pid, KILLED_SECONDS)
+    return -signal.SIGKILL if status is None else os.waitstatus_to_exitcode(status)
+
+
+def _status(pid: int, seconds: float) -> int | None:
+    """A child's end, as the system tells it; None when it does not end in time."""
     patience = time.monotonic() + seconds
     while (ended := os.waitpid(pid, os.WNOHANG))[0] == 0:
         if time.monotonic() > patience:
-            os.kill(pid, signal.SIGKILL)
-            ended = os.waitpid(pid, 0)
-            break
+            return None
         time.sleep(0.001)
-    return os.waitstatus_to_exitcode(ended[1])
+    return ended[1]
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from tlm_sweeps.search.messages import AnyOrder, AnyReport, Message
+from tlm_sweeps.search.messages import AnyOrder, AnyReport, Beat, Message
 from tlm_sweeps.spec.experiment import ExperimentSpec
 
 
@@ -78,12 +78,6 @@ class Unfit(Message):
     reason: str
 
 
-class Beat(Message):
-    """Nothing new; the line holds."""
-
-    kind: Literal["beat"] = "beat"
-
-
 class Carrying(Message):
     """A file of a run comes next."""
 
@@ -113,7 +107,7 @@ class Kept(Message):
     """Why they are not, where they are not."""
 
 
-AnyWordFromAway = Hello | Settled | Unfit | Beat | Carrying | Carried | AnyReport
+AnyWordFromAway = Hello | Settled | Unfit | Carrying | Carried | AnyReport
 AnyWordFromHome = Welcome | Beat | Carrying | Kept | AnyOrder
 
 FROM_AWAY: TypeAdapter[AnyWordFromAway] = TypeAdapter(Annotated[AnyWordFromAway, Field(discriminator="kind")])

@@ -18,8 +18,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol
 
+from tlm_sweeps.compute.machine import memory_kills
+
 LEAVING_SECONDS = 15.0
 """How long a worker may take to leave once its line is cut; more than a tracker's last words take."""
+KILLED_SECONDS = 5.0
+"""How long to wait for a process that was killed: one that hangs in the kernel, on a dead disk, is not waited for."""
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 """Read when numpy and torch are imported: a worker raises its own number for a run that may use more. Threads that
 wait for each other sleep: those that spin make a step many times slower as soon as something else wants a core."""
@@ -30,7 +34,7 @@ class End:
     """How a worker ended."""
 
     how: str
-    """`signal 9 (SIGKILL)`, `exit code 1`."""
+    """`signal 9 (SIGKILL)`, `signal 9 (SIGKILL), out of memory?`, `exit code 1`."""
     log: Path
     """Where its last words are."""
 
@@ -65,8 +69,10 @@ def starter(logs: Path, data_dir: Path | None) -> Starter:
 class Forked:
     """Workers forked from a nursery: there in milliseconds, with the imported code in shared memory."""
 
-    def __init__(self, logs: Path, data_dir: Path | None) -> None:
+    def __init__(self, logs: Path, data_dir: Path | None, root: Path = Path("/")) -> None:
+        """See `starter`; `root` is where `/proc` and `/sys` are."""
         self._logs = logs
+        self._ends = _Ends(root)
         self._data_dir = data_dir
         self._nursery = _Nursery(logs / "workers.log", data_dir)
         self._came_from: dict[int, _Nursery] = {}
@@ -90,8 +96,8 @@ class Forked:
         nursery = self._came_from.pop(worker)
         code = nursery.end_of(worker)
         if code is not None:
-            return End(_in_words(code), _log(self._logs, worker))
-        return End(_in_words(nursery.close()), nursery.log)
+            return End(self._ends.in_words(code), _log(self._logs, worker))
+        return End(self._ends.in_words(nursery.close(KILLED_SECONDS)), nursery.log)
 
     def close(self) -> None:
         """See `Starter.close`."""
@@ -105,6 +111,7 @@ class _Nursery:
     def __init__(self, log: Path, data_dir: Path | None) -> None:
         self.log = log
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(2 * LEAVING_SECONDS)  # it may hang as a worker may
         self._process = _begun("tlm_sweeps.search.nursery", theirs.fileno(), log, data_dir)
         theirs.close()
 
@@ -113,24 +120,30 @@ class _Nursery:
         socket.send_fds(self._control, [request], [line.fileno()])
 
     def end_of(self, worker: int) -> int | None:
-        """A worker's exit code; None when the nursery is gone and nobody knows."""
+        """A worker's exit code; None when the nursery is gone, or does not answer, and nobody knows."""
         with suppress(OSError):
             self._control.send(json.dumps({"worker": worker}).encode())
             code = self._control.recv(100)
             return int(code) if code else None
         return None
 
-    def close(self) -> int:
-        """Hang up: it sees its workers out and leaves, unless it is gone already; its exit code."""
+    def close(self, seconds: float = 2 * LEAVING_SECONDS) -> int:
+        """Hang up: it sees its workers out and leaves, unless it is gone already; its exit code.
+
+        Args:
+            seconds: until it is killed; workers that it has then live on.
+        """
         self._control.close()
-        return _ended(self._process, 2 * LEAVING_SECONDS)
+        return _ended(self._process, seconds)
 
 
 class Spawned:
     """Workers that are interpreters of their own, and import everything anew."""
 
-    def __init__(self, logs: Path, data_dir: Path | None) -> None:
+    def __init__(self, logs: Path, data_dir: Path | None, root: Path = Path("/")) -> None:
+        """See `starter`; `root` is where `/proc` and `/sys` are."""
         self._logs = logs
+        self._ends = _Ends(root)
         self._data_dir = data_dir
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -144,7 +157,7 @@ class Spawned:
 
     def end_of(self, worker: int) -> End:
         """See `Starter.end_of`."""
-        return End(_in_words(_ended(self._processes.pop(worker))), _log(self._logs, worker))
+        return End(self._ends.in_words(_ended(self._processes.pop(worker))), _log(self._logs, worker))
 
     def close(self) -> None:
         """See `Starter.close`."""
@@ -171,11 +184,24 @@ def _ended(process: subprocess.Popen[bytes], seconds: float = LEAVING_SECONDS) -
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
         process.kill()
-        return process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(KILLED_SECONDS)
+        return -signal.SIGKILL
 
 
-def _in_words(code: int) -> str:
-    return f"signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"exit code {code}"
+class _Ends:
+    """How workers ended, in words. Only the system knows whether it has killed one for lack of memory: it counts."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._memory_kills = memory_kills(root)
+
+    def in_words(self, code: int) -> str:
+        if code >= 0:
+            return f"exit code {code}"
+        before, self._memory_kills = self._memory_kills, memory_kills(self._root)
+        is_for_memory = code == -signal.SIGKILL and self._memory_kills > before
+        return f"signal {-code} ({signal.Signals(-code).name})" + (", out of memory?" if is_for_memory else "")
 
 
 def _log(logs: Path, worker: int) -> Path:

@@ -21,6 +21,8 @@ from tlm_sweeps.search.affording import keep_unbegun
 from tlm_sweeps.search.checkpoint_interval import checkpoint_seconds
 from tlm_sweeps.search.continuing import changes_since, seeds_hint, with_seeds_begun
 from tlm_sweeps.search.coordinator import Coordinator
+from tlm_sweeps.search.deadlines import deadlines
+from tlm_sweeps.search.deaths import retries_asked
 from tlm_sweeps.search.devices import Asked, devices, room_on_gpus
 from tlm_sweeps.search.growing import add_missing_runs, ensure_seeds_fit
 from tlm_sweeps.search.pool import LocalPool
@@ -51,6 +53,7 @@ def sweep(
     stack: int | None = None,
     argv: tuple[str, ...] = (),
     shared: Sequence[SharedTotal] = (),
+    retries: int | None = None,
 ) -> Generator[SweepProgress]:
     """Run a sweep, or go on with it: the same call resumes.
 
@@ -64,17 +67,20 @@ def sweep(
             does not pay.
         argv: the command, for the records.
         shared: totals that cover this sweep and others; without any, its own is its own.
+        retries: how often a run whose worker died is gone on with before it has failed; by default twice.
 
     Yields:
         A picture of the sweep a few times a second, the last one when nothing is left to try.
 
     Raises:
         InputError: before anything is written, when the sweep cannot run or changed under the same name.
-        RunError: no worker starts (any more).
+        RunError: no worker starts (any more), or everything crashes.
     """
+    goes_on = retries_asked(retries)
     folder = sweep_folder(runs, spec.name)
     ensure_not_launched(folder)
     checkpoint_seconds()
+    deadlines()
     facts_of = facts_reader(data_dir)
     ensure_feasible(spec, facts_of)
     ensure_resolved(spec, folder, facts_of)
@@ -114,7 +120,16 @@ def sweep(
         add_missing_runs(settled, ledger, facts_of, origin)
         stacking = Stacking(stack or (STACK if on_gpus else 1), room)
         yield from Coordinator(
-            settled, ledger, pool, facts_of, origin, identity(spec), where, stacking, pool_flops=pool_flops
+            settled,
+            ledger,
+            pool,
+            facts_of,
+            origin,
+            identity(spec),
+            where,
+            stacking,
+            retries=goes_on,
+            pool_flops=pool_flops,
         ).run()
 
 

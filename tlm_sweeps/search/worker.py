@@ -23,7 +23,9 @@ from tlm_sweeps.compute.steps import Steps
 from tlm_sweeps.corpora.texts import open_text, text_key
 from tlm_sweeps.runs.record import Measurement
 from tlm_sweeps.search.checkpoint_interval import checkpoint_seconds
+from tlm_sweeps.search.deadlines import deadlines
 from tlm_sweeps.search.kept_run import KeptRun, job_of
+from tlm_sweeps.search.local_line import LocalLine
 from tlm_sweeps.search.messages import (
     ORDERS,
     GoOn,
@@ -80,7 +82,7 @@ class Worker:
 
     def work(self) -> None:
         """Train what is ordered until the coordinator hangs up."""
-        self._send(Ready())
+        self._send(Ready(pid=os.getpid()))
         while True:
             match ORDERS.validate_json(self._connection.recv_bytes()):
                 case TrainOrder() as order:
@@ -226,7 +228,7 @@ def serve(connection: Connection, data_dir: Path | None) -> None:
     allocator.keep_freed_memory()
     torch.set_num_threads(1)
     try:
-        Worker(connection, data_dir).work()
+        Worker(LocalLine(connection, deadlines().beat_seconds), data_dir).work()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         os._exit(0)  # the coordinator is gone: nothing of ours is worth a clean-up
 
