@@ -54,7 +54,7 @@ def simulated(design: Design, draws: np.random.Generator, law: Law = PLANTED) ->
 def coverage(design: Design, data_sets: int, resamples: int, seed: int = 0) -> dict[str, int]:
     """In how many data sets the interval of each coefficient holds the planted one."""
     draws = np.random.default_rng(seed)
-    held = dict.fromkeys(COEFFICIENTS, 0)
+    held: dict[str, int] = dict.fromkeys(COEFFICIENTS, 0)
     for _ in range(data_sets):
         points = simulated(design, draws)
         laws = resampled_laws(fit_law(columns_of(points)), points, resamples)

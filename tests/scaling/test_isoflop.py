@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,8 +85,8 @@ def test_the_frontiers_power_law_is_scipys_regression_line():
     settings = settings_of(planted(noise=0.01))
     found = frontier_law(settings)
     assert isinstance(found, FrontierLaw)
-    best = {setting.budget_flops: setting.nll for setting in sorted(settings, key=lambda each: -each.nll)}
-    line = stats.linregress(np.log(list(best)), np.log(list(best.values())))
+    best = {setting.budget_flops or 0.0: setting.nll for setting in sorted(settings, key=lambda each: -each.nll)}
+    line: Any = stats.linregress(np.log(list(best)), np.log(list(best.values())))
 
     assert found.exponent == pytest.approx(-line.slope)
     assert found.factor == pytest.approx(np.exp(line.intercept))

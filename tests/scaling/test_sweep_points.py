@@ -49,7 +49,7 @@ def test_the_law_of_a_sweep_is_the_one_that_its_runs_follow(results: SweepResult
 
 def test_parameters_and_tokens_are_counted_as_asked(results: SweepResults):
     found = observations_of([results], Choice(sizes="non-embedding", tokens="positions", account="6nd"))
-    records = {(record.n_params_non_embedding, record.positions) for record in results.records}
+    records = {(record.n_params_non_embedding or 0, record.positions or 0) for record in results.records}
 
     assert {(point.n_params, point.n_tokens) for point in found.points} == records
     assert {point.train_flops for point in found.points} == {6 * size * tokens for size, tokens in records}
