@@ -7,17 +7,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 from tlm_sweeps.corpora.texts import facts_reader
 from tlm_sweeps.runs import provenance
+from tlm_sweeps.runs.ledger import writing
+from tlm_sweeps.search.coordinator import Coordinator
 from tlm_sweeps.search.messages import GoOn, Measured
 from tlm_sweeps.search.pool import Heard
+from tlm_sweeps.search.progress import SweepProgress
 from tlm_sweeps.search.remote_hirer import Opening
 from tlm_sweeps.search.remote_messages import Summons, Welcome
 from tlm_sweeps.search.remote_pool import Patience, RemotePool
 from tlm_sweeps.search.remote_worker import versions_of
+from tlm_sweeps.spec.identity import identity
 from tlm_sweeps.spec.sweep import SweepSpec
 
 PROGRAM = (sys.executable, "-m", "tlm_sweeps.search.remote_worker")
@@ -31,13 +35,15 @@ class Processes:
         self.programs = programs or {"here": PROGRAM}
         self.running: dict[str, tuple[str, subprocess.Popen[str]]] = {}
         self.hired: list[str] = []
+        self.out_of_reach: set[str] = set()
+        """Nodes on which nothing can be started or ended from here."""
         self._log = log
 
     def nodes(self) -> dict[str, str]:
         return {node: f"of {node}" for node in self.programs}
 
     def openings(self) -> Sequence[Opening]:
-        taken = {node for node, _ in self.running.values()}
+        taken = {node for node, _ in self.running.values()} | self.out_of_reach
         return [Opening(node, f"of {node}") for node in self.programs if node not in taken]
 
     def hire(self, opening: Opening, summons: Summons) -> None:
@@ -63,7 +69,7 @@ class Processes:
         return f"exit code {code}"
 
     def dismiss(self, ticket: str) -> None:
-        if ticket in self.running:
+        if ticket in self.running and self.running[ticket][0] not in self.out_of_reach:
             process = self.running.pop(ticket)[1]
             process.kill()
             process.wait()
@@ -98,10 +104,21 @@ def welcome_to(spec: SweepSpec, home: Path, *, shared: bool) -> Welcome:
 
 
 def pool_of(
-    processes: Processes, welcome: Welcome, home: Path, most: int = 1, patience: Patience | None = None
+    processes: Processes,
+    welcome: Welcome,
+    home: Path,
+    most: int = 1,
+    patience: Patience | None = None,
+    host: str = "127.0.0.1",
 ) -> RemotePool:
     versions = versions_of(provenance.capture())
-    return RemotePool(processes, "127.0.0.1", welcome, home, versions, most, 0.0, patience or Patience())
+    return RemotePool(processes, host, welcome, home, versions, most, 0.0, patience or Patience())
+
+
+def sweep_on(pool: RemotePool, spec: SweepSpec, folder: Path) -> Generator[SweepProgress]:
+    """A sweep on these workers, in a folder of its own."""
+    with writing(folder) as ledger:
+        yield from Coordinator(spec, ledger, pool, facts_reader(), provenance.capture(), identity(spec)).run()
 
 
 def heard_until(pool: RemotePool, is_it: Callable[[Heard], bool]) -> Heard:
