@@ -21,6 +21,7 @@ from tlm_sweeps.compute.collecting import without_collecting
 from tlm_sweeps.errors import InputError, RunError
 from tlm_sweeps.runs.ledger_lock import held
 from tlm_sweeps.runs.record import Measurement, Provenance, Record, State
+from tlm_sweeps.runs.unwritable import unusable
 
 FILE = "ledger.sqlite"
 _VERSION = 1
@@ -364,7 +365,7 @@ def writing(folder: Path) -> Iterator[Ledger]:
             _ensure_schema(connection, folder)
             yield Ledger(connection, folder)
         except sqlite3.DatabaseError as error:
-            raise _unusable(folder, error) from error
+            raise unusable(folder / FILE, error) from error
         finally:
             connection.close()
 
@@ -394,18 +395,13 @@ def reading(folder: Path) -> Iterator[Ledger]:
         _ensure_version(connection, folder)
         yield Ledger(connection, folder)
     except sqlite3.DatabaseError as error:
-        raise _unusable(folder, error) from error
+        raise unusable(folder / FILE, error) from error
     finally:
         connection.close()
 
 
 def _connected_to_read(folder: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{(folder / FILE).resolve().as_uri()}?mode=ro", uri=True, timeout=30)
-
-
-def _unusable(folder: Path, error: sqlite3.DatabaseError) -> RunError:
-    hint = "see to the disk if it is full; else keep a copy of the folder and sweep again under a new name"
-    return RunError(f"the ledger of `{folder.name}` cannot be used: {error}", place=str(folder / FILE), hint=hint)
 
 
 def _ensure_not_lost(folder: Path) -> None:

@@ -5,7 +5,6 @@ Everything it knows is in the ledger before anybody acts on it, so it can stop a
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -50,9 +49,6 @@ _TICK_SECONDS = 0.25
 _PAUSE_SECONDS = 30.0
 _TELLING_SECONDS = 10.0
 """More than a tracker's last words take."""
-_CLAIM_SECONDS = 1.0
-_LEAST_SECONDS = 0.05
-"""Below this a speed is not worth the name."""
 
 
 class Coordinator:
@@ -113,6 +109,7 @@ class Coordinator:
             while self._assign() or self._in_flight or not self._pool.present():
                 for worker, report in self._pool.wait(_TICK_SECONDS):
                     self._hear(worker, report)
+                self._outside.ensure_files_are_kept(self._ledger.folder)
                 yield self._picture()
             self._hear_out()
             keep_unbegun(self._ledger, self._proposer.unbegun(self._left()))
@@ -310,18 +307,10 @@ class Coordinator:
         run.timed_at = time.monotonic()
 
     def _claim(self, run: InFlight) -> None:
-        """Tell the ledger now and then how far the run may be until it is told again: if all dies, that is charged.
-
-        At its first word, then once a second, for two seconds ahead at the speed since the last time.
-        """
-        elapsed = time.monotonic() - run.timed_at
-        if run.claimed and elapsed < _CLAIM_SECONDS:
-            return
-        ahead = math.ceil(2 * _CLAIM_SECONDS * (run.step - run.timed_step) / max(elapsed, _LEAST_SECONDS))
-        run.timed_at, run.timed_step, run.claimed = run.timed_at + elapsed, run.step, True
-        self._ledger.claim(
-            run.lease, self._spending.by(run.record, min(run.step + ahead, self._spending.steps_of(run.record)))
-        )
+        """Tell the ledger now and then how far the run may be until it is told again: if all dies, that is charged."""
+        if (step := run.step_to_claim(time.monotonic())) is not None:
+            claimed = self._spending.by(run.record, min(step, self._spending.steps_of(run.record)))
+            self._ledger.claim(run.lease, claimed)
 
     def _measured(self, run: InFlight, report: Measured) -> None:
         run.share, run.val_nll = report.share, report.measurement.val_nll
@@ -337,7 +326,8 @@ class Coordinator:
         if self._spec.tracking.wandb != "off":
             self._outside.ended(report.run_id, run.worker)
         if report.state == "paused":
-            self._release(run.record)
+            self._outside.put_down(report.reason)
+            self._release(run.record, self._unsaved(run))
             return
         spent = {"train_flops": report.train_flops} if report.train_flops else {}
         fields: dict[str, object] = {"state": report.state, "reason": report.reason, **report.results, **spent}

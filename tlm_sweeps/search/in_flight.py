@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from tlm_sweeps.search.origins import WEIGHTS
 from tlm_sweeps.search.progress import RunningRun
 from tlm_sweeps.spec.sweep import Account, TrackingSpec
 from tlm_sweeps.tracking.tracked_run import PLANNED, WandbPlace
+
+_CLAIM_SECONDS = 1.0
+_LEAST_SECONDS = 0.05
+"""Below this a speed is not worth the name."""
 
 
 @dataclass
@@ -30,6 +35,21 @@ class InFlight:
     claimed: bool = False
     share: float = 0.0
     val_nll: float | None = None
+
+    def step_to_claim(self, now: float) -> int | None:
+        """How far the run may be until the ledger is told again; None while it need not be told.
+
+        Due at its first word, then once a second, for two seconds ahead at the speed since the last time.
+
+        Args:
+            now: on the monotonic clock, in seconds.
+        """
+        elapsed = now - self.timed_at
+        if self.claimed and elapsed < _CLAIM_SECONDS:
+            return None
+        ahead = math.ceil(2 * _CLAIM_SECONDS * (self.step - self.timed_step) / max(elapsed, _LEAST_SECONDS))
+        self.timed_at, self.timed_step, self.claimed = now, self.step, True
+        return self.step + ahead
 
     def as_seen(self) -> RunningRun:
         """The run as a picture shows it."""
