@@ -119,6 +119,9 @@ class Ledgers(RuleBasedStateMachine):
     def in_state(self, state: State) -> list[str]:
         return sorted(run_id for run_id, book in self.books.items() if book.state == state)
 
+    def some(self, data: st.DataObject, runs: list[str]) -> list[str]:
+        return data.draw(st.lists(st.sampled_from(runs), min_size=1, unique=True))
+
     def left(self, without: Book) -> int:
         """Of the pool, as if a run had no reservation yet."""
         return self.total + without.reserved - sum(book.charged + book.reserved for book in self.books.values())
@@ -154,7 +157,7 @@ class Ledgers(RuleBasedStateMachine):
     @precondition(lambda self: self.in_state("waiting"))
     @rule(data=st.data())
     def start(self, data: st.DataObject) -> None:
-        for run_id in data.draw(st.lists(st.sampled_from(self.in_state("waiting")), min_size=1, unique=True)):
+        for run_id in self.some(data, self.in_state("waiting")):
             book = self.books[run_id]
             fits = self.left(book) >= COST
             lease = self.ledger.start(run_id, COST, self.total, NOW)
@@ -166,28 +169,28 @@ class Ledgers(RuleBasedStateMachine):
     @precondition(lambda self: self.current)
     @rule(data=st.data(), steps=st.integers(1, 40), saves=st.booleans())
     def train_on(self, data: st.DataObject, steps: int, saves: bool) -> None:
-        run_id = data.draw(st.sampled_from(sorted(self.current)))
-        book, lease = self.books[run_id], self.current[run_id]
-        done = min(book.step + steps, COST) - book.step
-        book.step, book.spent = book.step + done, book.spent + done
-        assert self.ledger.report(lease, book.step / COST, measurement(book.step))
-        book.seen.add(book.step)
-        if saves:
-            assert self.ledger.checkpoint(lease, book.step, f"step-{book.step}", "sha")
-            book.saved.append(book.step)
+        for run_id in self.some(data, sorted(self.current)):
+            book, lease = self.books[run_id], self.current[run_id]
+            done = min(book.step + steps, COST) - book.step
+            book.step, book.spent = book.step + done, book.spent + done
+            assert self.ledger.report(lease, book.step / COST, measurement(book.step))
+            book.seen.add(book.step)
+            if saves:
+                assert self.ledger.checkpoint(lease, book.step, f"step-{book.step}", "sha")
+                book.saved.append(book.step)
 
     @precondition(lambda self: self.current)
     @rule(data=st.data(), dies=st.booleans())
     def be_put_down_or_die(self, data: st.DataObject, dies: bool) -> None:
-        run_id = data.draw(st.sampled_from(sorted(self.current)))
-        book, lease = self.books[run_id], self.current[run_id]
-        lost = book.step - book.newest()
-        if dies:
-            book.deaths += 1
-            assert self.ledger.bury(lease, book.step, "signal 9", NOW, lost) == book.deaths
-        else:
-            self.ledger.release(run_id, lost)
-        self.put_back(run_id)
+        for run_id in self.some(data, sorted(self.current)):
+            book, lease = self.books[run_id], self.current[run_id]
+            lost = book.step - book.newest()
+            if dies:
+                book.deaths += 1
+                assert self.ledger.bury(lease, book.step, "signal 9", NOW, lost) == book.deaths
+            else:
+                self.ledger.release(run_id, lost)
+            self.put_back(run_id)
 
     @precondition(lambda self: any(self.books[each].saved for each in self.current))
     @rule(data=st.data())
@@ -353,13 +356,14 @@ class Unforgetting(Ledger):
 def test_a_ledger_that_breaks_a_promise_is_caught(mutant: type[Ledger]):
     tried = 0
 
-    def machine() -> Ledgers:
-        nonlocal tried
-        tried += 1
-        return Ledgers(mutant)
+    class OnMutant(Ledgers):
+        def __init__(self) -> None:
+            nonlocal tried
+            tried += 1
+            super().__init__(mutant)
 
     sought = settings(
-        max_examples=100,
+        max_examples=300,
         stateful_step_count=30,
         deadline=None,
         database=None,
@@ -369,5 +373,6 @@ def test_a_ledger_that_breaks_a_promise_is_caught(mutant: type[Ledger]):
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
     )
     with pytest.raises(AssertionError) as caught:
-        run_state_machine_as_test(machine, settings=sought)
-    print(f"{mutant.__name__}: caught in example {tried} by {caught.traceback[-1].name}")  # for whoever runs pytest with -rP
+        run_state_machine_as_test(OnMutant, settings=sought)
+    where = caught.traceback[-1].name  # `pytest -rP` shows it
+    print(f"{mutant.__name__}: caught in example {tried} by {where}")
