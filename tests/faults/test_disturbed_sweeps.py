@@ -1,23 +1,24 @@
 """A few seeds of the fault harness; `python -m tests.faults` tries as many as one likes."""
 
-import random
 import shutil
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.faults.disturbing import disturbed, spec_of, undisturbed
+from tests.faults.disturbing import disturbed
 from tests.faults.promises import broken_promises
+from tests.faults.small_sweeps import spec_of, text_in, undisturbed
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks for a sweep's processes in /proc")
 
 
 @pytest.fixture(scope="module")
 def spec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The harness's sweep on a text of random words."""
     folder = tmp_path_factory.mktemp("faults")
-    words = random.Random(0).choices(("the", "model", "reads", "a", "window", "of", "tokens"), k=6000)
-    (folder / "words.txt").write_text(" ".join(words), encoding="utf-8")
-    return spec_of(folder / "words.txt", folder)
+    return spec_of(text_in(folder), folder)
 
 
 @pytest.fixture(scope="module")

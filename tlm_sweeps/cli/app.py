@@ -29,7 +29,7 @@ from tlm_sweeps.cli import (
     sweep_command,
     sync_command,
 )
-from tlm_sweeps.errors import InputError, TlmError, nearest
+from tlm_sweeps.errors import InputError, RunError, TlmError, nearest
 
 app = typer.Typer(
     name="tlm-sweeps",
@@ -107,6 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _said(error: Exception, *, is_debug: bool) -> int:
     """Tell the user what went wrong; the exit code."""
     from tlm_sweeps.console.failures import print_defect, print_error, print_traceback
+    from tlm_sweeps.runs.unwritable import refusal
 
     if is_debug:
         print_traceback()
@@ -116,6 +117,9 @@ def _said(error: Exception, *, is_debug: bool) -> int:
     if isinstance(error, typer.TyperException):
         print_error(_usage(error))
         return 2
+    if isinstance(error, OSError) and (why := refusal(error)):
+        print_error(RunError(f"{error.filename or 'a file'} cannot be written: {why}", hint="see to the disk"))
+        return 1
     print_defect(error, is_debug=is_debug)
     return 1
 

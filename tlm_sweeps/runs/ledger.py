@@ -19,6 +19,7 @@ from tlm_sweeps.runs.ledger_lock import held
 from tlm_sweeps.runs.proposal import Proposal, proposal_of, proposal_row
 from tlm_sweeps.runs.record import Measurement, Provenance, Record, State
 from tlm_sweeps.runs.sealing import read_measurement, read_record, sealed_measurement, sealed_record, unsealed
+from tlm_sweeps.runs.unwritable import unusable
 
 FILE = "ledger.sqlite"
 _PUT_BACK = "put the ledger back, move the folder away, or give the sweep another name"
@@ -347,7 +348,7 @@ def writing(folder: Path) -> Iterator[Ledger]:
             _ensure_schema(connection, folder)
             yield Ledger(connection, folder)
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the second: in SQLite's own message
-            raise _unusable(folder, error) from error
+            raise unusable(folder / FILE, error) from error
         finally:
             connection.close()
 
@@ -382,18 +383,13 @@ def reading(folder: Path) -> Iterator[Ledger]:
         _ensure_version(connection, folder)
         yield Ledger(connection, folder)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        raise _unusable(folder, error) from error
+        raise unusable(folder / FILE, error) from error
     finally:
         connection.close()
 
 
 def _connected_to_read(folder: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{(folder / FILE).resolve().as_uri()}?mode=ro", uri=True, timeout=30)
-
-
-def _unusable(folder: Path, error: Exception) -> RunError:
-    hint = "see to the disk if it is full; else keep a copy of the folder and sweep again under a new name"
-    return RunError(f"the ledger of `{folder.name}` cannot be used: {error}", place=str(folder / FILE), hint=hint)
 
 
 def _ensure_file(folder: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,4 +110,5 @@ def _take(lock: int, folder: Path) -> None:
         ) from None
     now = datetime.now(UTC).isoformat(timespec="seconds")
     os.ftruncate(lock, 0)
-    os.pwrite(lock, json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now}).encode(), 0)
+    with suppress(OSError):  # it is for people only, and a full disk is met again where it matters
+        os.pwrite(lock, json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now}).encode(), 0)

@@ -115,6 +115,7 @@ class Coordinator:
             while self._assign() or self._in_flight or not self._pool.present():
                 for worker, report in self._pool.wait(_TICK_SECONDS):
                     self._hear(worker, report)
+                self._outside.ensure_files_are_kept(self._ledger.folder)
                 yield self._picture()
                 self._crashes.ensure_none()
             self._hear_out()
@@ -313,10 +314,10 @@ class Coordinator:
         run.timed_at = time.monotonic()
 
     def _claim(self, run: InFlight) -> None:
-        """Tell the ledger now and then how far the run may be until it is told again."""
-        if (reach := run.reach(time.monotonic())) is not None:
-            steps = min(reach, self._spending.steps_of(run.record))
-            self._ledger.claim(run.lease, self._spending.by(run.record, steps))
+        """Tell the ledger now and then how far the run may be until it is told again: if all dies, that is charged."""
+        if (step := run.step_to_claim(time.monotonic())) is not None:
+            claimed = self._spending.by(run.record, min(step, self._spending.steps_of(run.record)))
+            self._ledger.claim(run.lease, claimed)
 
     def _measured(self, run: InFlight, report: Measured) -> None:
         run.share, run.val_nll = report.share, report.measurement.val_nll
@@ -332,7 +333,8 @@ class Coordinator:
         if self._spec.tracking.wandb != "off":
             self._outside.ended(report.run_id, run.worker)
         if report.state == "paused":
-            self._release(run.record)
+            self._outside.put_down(report.reason)
+            self._release(run.record, self._unsaved(run))
             return
         spent = {"train_flops": report.train_flops} if report.train_flops else {}
         fields: dict[str, object] = {"state": report.state, "reason": report.reason, **report.results, **spent}

@@ -36,16 +36,13 @@ class InFlight:
     share: float = 0.0
     val_nll: float | None = None
 
-    def reach(self, now: float) -> int | None:
-        """Steps that it may have done when the ledger is told again: if all dies, they are charged.
+    def step_to_claim(self, now: float) -> int | None:
+        """How far the run may be until the ledger is told again; None while it need not be told.
 
-        Told at its first word, then once a second, for two seconds ahead at the speed since the last time.
+        Due at its first word, then once a second, for two seconds ahead at the speed since the last time.
 
         Args:
-            now: the clock.
-
-        Returns:
-            None when it is not yet time.
+            now: on the monotonic clock, in seconds.
         """
         elapsed = now - self.timed_at
         if self.claimed and elapsed < _CLAIM_SECONDS:

@@ -15,6 +15,7 @@ from tlm_sweeps.redaction import redacted
 from tlm_sweeps.runs import file_sums
 from tlm_sweeps.runs.record import Measurement
 from tlm_sweeps.runs.safe_folders import ensure_no_links
+from tlm_sweeps.runs.unwritable import refusal
 from tlm_sweeps.search.messages import (
     Advanced,
     Checkpointed,
@@ -37,6 +38,8 @@ from tlm_sweeps.training.predictions import save_predictions
 from tlm_sweeps.training.state import RunState, start
 
 _NOT_RESULTS = ("train_flops", "stopped_early", "predictions")
+_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+"""As torch says it on Linux, on other systems, and of a GPU."""
 
 
 class KeptRun:
@@ -139,7 +142,12 @@ class KeptRun:
         self._end("complete", results, outcome.train_flops)
 
     def fail(self, error: Exception) -> None:
-        """Whatever it died of is its record, and the sweep goes on."""
+        """Whatever it died of is its record, and the sweep goes on; but it is put down where the disk takes nothing."""
+        if why := refusal(error):
+            if self._state is not None:
+                self._send(Advanced(**self._names, step=self._state.step))  # what will be trained again
+            self._end("paused", {}, reason=why)
+            return
         spent = self._state.train_flops if self._state is not None else {}
         self._end("failed", {}, spent, _reason(error, self._folder))
 
@@ -235,6 +243,6 @@ def _reason(error: Exception, folder: Path) -> str:
     with suppress(OSError):  # a full disk must not hide what happened
         story = redacted("".join(traceback.format_exception(error)))
         (folder / "error.txt").write_text(story, encoding="utf-8")
-    if isinstance(error, MemoryError) or "not enough memory" in str(error) or "out of memory" in str(error):
+    if isinstance(error, MemoryError) or any(words in str(error) for words in _OUT_OF_MEMORY):
         return "out of memory"
     return redacted(f"crashed: {type(error).__name__}: {str(error).partition(chr(10))[0]}")[:500]

@@ -164,7 +164,7 @@ class Checkpointed(Message):
 
 
 class Ended(Message):
-    """A run is over, with what it measured; or it is put down (`paused`)."""
+    """A run is over, with what it measured; or it is put down (`paused`), with a reason where nobody asked for that."""
 
     kind: Literal["ended"] = "ended"
     run_id: str

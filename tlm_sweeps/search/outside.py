@@ -1,7 +1,10 @@
-"""What a coordinator knows around its runs: who is still telling W&B, and what went wrong there and with workers."""
+"""What a coordinator knows around its runs: who still tells W&B, what went wrong there, with workers and the disk."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from tlm_sweeps.runs.unwritable import put_down
 from tlm_sweeps.search.messages import Complained, Told
 
 
@@ -13,6 +16,7 @@ class Outside:
         self._untold: set[str] = set()
         self._known: set[str] = set()
         self._fresh: list[str] = []
+        self._refusal = ""
 
     @property
     def is_outstanding(self) -> bool:
@@ -35,6 +39,19 @@ class Outside:
     def lost(self, how: str) -> None:
         """A run has lost its worker, which is said each time."""
         self._fresh.append(how)
+
+    def put_down(self, refusal: str) -> None:
+        """A run was put down; by itself, where the disk refused to take its files."""
+        self._refusal = self._refusal or refusal
+
+    def ensure_files_are_kept(self, folder: Path) -> None:
+        """End the sweep where files of runs cannot be written: no other run would fare better.
+
+        Raises:
+            RunError: with why.
+        """
+        if self._refusal:
+            raise put_down(folder, self._refusal)
 
     def hear(self, report: Complained | Told) -> None:
         """What a worker says of it."""

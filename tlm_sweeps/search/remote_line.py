@@ -116,6 +116,8 @@ class RemoteLine:
     # --- files
 
     def _after_its_files(self, report: Checkpointed | Ended | Told) -> Message:
+        if isinstance(report, Ended) and report.state == "paused" and report.reason:
+            report = report.model_copy(update={"state": "failed"})  # it is this machine's disk that is full, not home's
         reason = self._bring_home(report.run_id, deep=isinstance(report, Told))
         if not reason or isinstance(report, Told):
             return report
