@@ -42,7 +42,7 @@ def _on_law(found: FitDocument, fit: ParametricFit) -> Iterator[str]:
         yield "E cannot be told from 0: the largest budget is far from any floor."
     if is_scant(found.points):
         few = found.basis.n_settings
-        yield f"{few} settings for five coefficients are few: no one has tried whether intervals from so few are honest."
+        yield f"{few} settings for five coefficients are few: whether intervals from so few are honest was never tried."
     if not fit.law.has_optimum:
         yield "The law has no best split: by its signs more parameters or more tokens do not help."
 
