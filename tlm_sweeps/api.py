@@ -16,6 +16,7 @@ import shlex
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,30 +143,14 @@ def sweep(
 ) -> SweepResults:
     """Run a sweep, or go on with it, to its end. The same call resumes.
 
-    Args:
-        spec: what to run; loaded by `load_chain`, it is run after what it is after.
-        runs_dir: folder of all sweeps; default: TLM_RUNS, else `runs`.
-        data_dir: where named corpora are looked for first.
-        workers: runs at a time; default as cores and memory allow. `OnRay(8)`: on the nodes of a Ray cluster.
-        device: `auto` computes on the GPUs, if there are any.
-        stack: most runs of one shape that are trained as one; default 8 on a GPU, 1 on a CPU.
-        retries: how often a run whose worker died is gone on with before it has failed; default 2.
+    A spec that was loaded by `load_chain` is run after what it is after. The arguments are those of `iter_sweep`.
     """
     from tlm_sweeps.search.sweeping import in_startable_order
 
     order = in_startable_order(spec, runs_folder(_path(runs_dir)), _path(data_dir))
+    pictures_of = partial(iter_sweep, runs_dir=runs_dir, data_dir=data_dir, workers=workers, device=device, stack=stack)
     for link, shared in order:
-        pictures = iter_sweep(
-            link,
-            runs_dir=runs_dir,
-            data_dir=data_dir,
-            workers=workers,
-            device=device,
-            stack=stack,
-            shared=shared,
-            retries=retries,
-        )
-        with closing(pictures):
+        with closing(pictures_of(link, shared=shared, retries=retries)) as pictures:
             for _ in pictures:
                 pass
     return results(order[-1][0].name, runs_dir)
