@@ -200,7 +200,10 @@ def test_a_sweep_does_not_go_on_from_weights_that_have_changed(copy: Place):
     shutil.copy(files[1], files[0])
     problem = copy.refused(copy.folder / "fine.yaml")
     assert f"pre/{records[0].run_id}" in problem.message
-    assert "name=" in problem.hint
+    assert "damaged" in problem.hint
+    assert "damaged" in copy.refused(copy.folder / "fine.yaml", "name=anew").message, "under no name"
+    shutil.copy(files[1].with_name("SHA256SUMS"), files[0].with_name("SHA256SUMS"))  # whoever did it meant it
+    assert "name=" in copy.refused(copy.folder / "fine.yaml").hint
     anew = copy.last(copy.folder / "fine.yaml", "name=anew")
     assert anew[-1].state == "complete"
 

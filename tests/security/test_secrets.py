@@ -15,6 +15,7 @@ import pytest
 
 from tests.cli.conftest import SPEC
 from tlm_sweeps.redaction import redacted
+from tlm_sweeps.runs.ledger import writing
 from tlm_sweeps.runs.provenance import capture
 from tlm_sweeps.spec.loading import load_sweep
 
@@ -81,8 +82,8 @@ def test_a_run_that_fails_keeps_no_canary(
     """The failure's own text has it: a path whose folder is called as a token."""
     monkeypatch.setenv("SOME_TOKEN", TOKEN)
     runs = tmp_path / TOKEN
-    (runs / "tiny").mkdir(parents=True)
-    (runs / "tiny" / "ledger.sqlite").touch()
+    with writing(runs / "tiny"):
+        pass  # a sweep that has begun, else nothing is trained over what lies there
     (runs / "tiny" / "tiny-0000-s0" / "metrics.jsonl").mkdir(parents=True)
     # A process of its own: workers know the environment in which the first of them was begun.
     command = [sys.executable, "-m", "tlm_sweeps", "--debug", "sweep", str(spec), "--runs-dir", str(runs), *ALONE]

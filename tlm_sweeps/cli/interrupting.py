@@ -15,7 +15,8 @@ from tlm_sweeps.console.streams import restore_cursor
 INTERRUPTED = 130
 """Exit code of an interrupted command."""
 _SAME_SECONDS = 5.0
-"""A scheduler tells every process of a job to leave, and whoever waits for us passes it on: that is one word."""
+"""Between two SIGTERMs: a scheduler tells every process of a job to leave, and whoever waits for us passes it on.
+That is one word."""
 
 
 @dataclass
@@ -25,6 +26,8 @@ class Interrupts:
     asked: bool = False
     asked_at: float = 0.0
     """On the monotonic clock."""
+    asked_by: int = 0
+    """The number of the signal."""
     is_under_way: bool = False
     """Whether there is a loop that looks at `asked` a few times a second; before, an interrupt raises."""
 
@@ -35,12 +38,13 @@ def interrupts() -> Iterator[Interrupts]:
     heard = Interrupts()
 
     def hear(number: int, _frame: FrameType | None) -> None:
-        if heard.asked and number == signal.SIGTERM and time.monotonic() - heard.asked_at < _SAME_SECONDS:
+        is_same = number == heard.asked_by == signal.SIGTERM and time.monotonic() - heard.asked_at < _SAME_SECONDS
+        if heard.asked and is_same:
             return
         if heard.asked:
             restore_cursor()
             os._exit(INTERRUPTED)  # the ledger bears it; workers see that we are gone
-        heard.asked, heard.asked_at = True, time.monotonic()
+        heard.asked, heard.asked_at, heard.asked_by = True, time.monotonic(), number
         if not heard.is_under_way:
             raise KeyboardInterrupt
 

@@ -102,7 +102,9 @@ class Origins:
         if not path.is_file() or self._sha256(path) == origin.sha256:
             return None
         message = f"`{origin.sweep}/{origin.run_id}`, which runs of this sweep started from, has other weights now"
-        hint = "start from them in a sweep of another name (`--set name=…`), or put the old ones back"
+        hint = "put the old ones back, or start from these in a sweep of another name (`--set name=…`)"
+        if path.name in damaged_in(path.parent):
+            hint = f"put the old ones back, or train `{origin.sweep}` again under another name: these are damaged"
         return Problem(message, str(path), hint)
 
     def _records_of(self, sweep: str) -> tuple[Record, ...]:
